@@ -1,0 +1,1 @@
+//! The line structure of an event stream, tracked byte by byte.
