@@ -1,5 +1,43 @@
-//! Tower middleware that keeps long, streaming HTTP answers alive where they should live and ends them
-//! cleanly where they must end.
+//! Tower middleware that keeps long, streaming HTTP answers (MCP tool calls, model tokens, server-sent events)
+//! alive where they should live, and ends them cleanly where they must end.
+//!
+//! | failure in production | what stops it |
+//! |---|---|
+//! | one timeout value for everything | [`phase_timeout`]: head, silence and total of an answer each have a limit |
+//! | limits that add up to more than a caller waits | [`request_deadline`]: one [`Deadline`] for all that a request does |
+//! | an upload that drips | [`request_body`]: idle, total and minimum rate of a request body |
+//! | a database or a model that does not connect, answer, go on or end | [`outgoing`]: the same phases around a client |
+//!
+//! # Order
+//! Outermost first: [`DeadlineLayer`], [`RequestBodyLayer`], [`PhaseTimeoutLayer`], the handler. Each is useful
+//! alone. How it is all put together, and why, stands in the architecture document of the repository.
+//!
+//! # Features
+//! Layers need none. A feature adds, and never changes what is there without it.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `reqwest` | [`outgoing`]'s adapter for reqwest; `reqwest` becomes a public dependency |
+//!
+//! # Runtime
+//! tokio, with its timer enabled; without one, whatever first has to wait panics.
 
-pub mod rpc;
-pub mod sse;
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod call;
+mod clock;
+mod deadline;
+mod error;
+mod event;
+mod log;
+mod media;
+mod peek;
+mod request_head;
+mod timer;
+
+pub use self::call::DeadlineCall;
+pub use self::deadline::Deadline;
+pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
+pub use self::event::{CallOutcome, DeadlineHeader, Event, Observer, Outcome, Reporter, Side};
+pub use self::log::Log;
+pub use self::request_head::RequestHead;

@@ -1,0 +1,200 @@
+//! What the layers tell whoever watches: copied values without strings, built only where something happens.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Bound, PhaseExpired};
+
+/// Something that a layer did or refused to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A phase ran out.
+    #[non_exhaustive]
+    PhaseExpired {
+        /// Whose phase it was.
+        side: Side,
+        /// Which one, and how.
+        expired: PhaseExpired,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// A piece of work under [`Deadline::call`](crate::Deadline::call) is over.
+    #[non_exhaustive]
+    CallEnded {
+        /// The name that it was given.
+        name: &'static str,
+        /// How it ended.
+        outcome: CallOutcome,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A caller's deadline header was not understood, and was ignored.
+    #[non_exhaustive]
+    DeadlineHeaderIgnored {
+        /// Which header.
+        header: DeadlineHeader,
+    },
+}
+
+/// Whose phase ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Side {
+    /// That of a request which this server answers.
+    Server,
+    /// That of a request which goes out.
+    Outgoing,
+}
+
+/// What came of a phase that ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The request was answered with a refusal of this status.
+    Refused(u16),
+    /// The body was cut: it yields a goodbye, and then an error.
+    SaidGoodbye,
+    /// The body was cut: it yields an error.
+    Cut,
+    /// A resumable event stream was ended cleanly between two events; the client comes back.
+    EndedResumable,
+    /// The error was given to the caller of outgoing work, or to the reader of a request body.
+    Failed,
+    /// Nothing: the phase only reports.
+    WouldHaveCut,
+}
+
+/// How a piece of work under [`Deadline::call`](crate::Deadline::call) ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallOutcome {
+    /// With a result, whatever that is.
+    Completed,
+    /// By running out of time.
+    Expired(Bound),
+    /// By being dropped before either.
+    Dropped,
+}
+
+/// A header in which a caller says what time it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeadlineHeader {
+    /// `grpc-timeout`: digits and a unit.
+    GrpcTimeout,
+    /// `x-envoy-expected-rq-timeout-ms`: milliseconds.
+    EnvoyExpectedTimeout,
+}
+
+/// Somebody to whom every layer reports.
+///
+/// It is called where the event happens, on the request's own task: it must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// Takes notice of one event.
+    fn on_event(&self, event: &Event);
+}
+
+/// A layer's way to its [`Observer`], if it has one.
+#[derive(Clone, Default)]
+pub struct Reporter(To);
+
+#[derive(Clone, Default)]
+enum To {
+    #[default]
+    Nobody,
+    Static(&'static dyn Observer),
+    Shared(Arc<dyn Observer>),
+}
+
+// === impl Reporter ===
+
+impl Reporter {
+    /// Reports to nobody, at no cost.
+    #[must_use]
+    pub const fn silent() -> Self {
+        Self(To::Nobody)
+    }
+
+    /// Reports to `observer`.
+    #[must_use]
+    pub fn to(observer: impl Observer) -> Self {
+        Self(To::Shared(Arc::new(observer)))
+    }
+
+    /// Reports to an observer that many layers share.
+    #[must_use]
+    pub fn shared(observer: Arc<dyn Observer>) -> Self {
+        Self(To::Shared(observer))
+    }
+
+    /// Reports to an observer that lives for ever, so that no reference needs counting.
+    #[must_use]
+    pub const fn to_static(observer: &'static dyn Observer) -> Self {
+        Self(To::Static(observer))
+    }
+
+    /// Hands `event` to the observer, if there is one.
+    pub fn report(&self, event: &Event) {
+        match &self.0 {
+            To::Nobody => {}
+            To::Static(observer) => observer.on_event(event),
+            To::Shared(observer) => observer.on_event(event),
+        }
+    }
+
+    pub(crate) fn phase_expired(&self, side: Side, expired: PhaseExpired, outcome: Outcome) {
+        self.report(&Event::PhaseExpired {
+            side,
+            expired,
+            outcome,
+        });
+    }
+
+    pub(crate) const fn is_silent(&self) -> bool {
+        matches!(self.0, To::Nobody)
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_silent() {
+            "Reporter(silent)"
+        } else {
+            "Reporter(..)"
+        })
+    }
+}
+
+impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
+    fn on_event(&self, event: &Event) {
+        self(event);
+    }
+}
+
+// === impl Side ===
+
+impl Side {
+    /// The name of the side in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Outgoing => "outgoing",
+        }
+    }
+}
+
+// === impl DeadlineHeader ===
+
+impl DeadlineHeader {
+    /// The header's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GrpcTimeout => "grpc-timeout",
+            Self::EnvoyExpectedTimeout => "x-envoy-expected-rq-timeout-ms",
+        }
+    }
+}

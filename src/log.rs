@@ -1,0 +1,170 @@
+//! The observer that layers have unless they are given another: it writes events to `tracing`.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::clock::now;
+use crate::event::{CallOutcome, Event, Observer, Outcome, Reporter};
+
+/// Writes events to `tracing`, at most ten lines a second for each kind of event once a burst of fifty has
+/// passed: a flood of refusals must not become a flood of log lines. How many were left out stands in the
+/// next line, as `suppressed`.
+///
+/// | event | level |
+/// |---|---|
+/// | a phase ran out, a call ran out of time | `WARN` |
+/// | a phase that only reports ran out | `INFO` |
+/// | a deadline header was not understood; a call was dropped | `DEBUG` |
+/// | a call completed (not limited) | `TRACE` |
+///
+/// The target of each line is `tower_lifeline`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Log {
+    valves: Mutex<[Valve; KINDS]>,
+}
+
+/// A token bucket that counts what it holds back.
+#[derive(Clone, Copy, Debug)]
+struct Valve {
+    /// When the bucket would be full again; `None`: it is full.
+    full_at: Option<Instant>,
+    suppressed: u64,
+}
+
+const KINDS: usize = 5;
+const BURST: u32 = 50;
+const LINE_EVERY: Duration = Duration::from_millis(100);
+
+static LOG: Log = Log::new();
+
+// === impl Log ===
+
+impl Log {
+    /// A log whose limits nobody shares.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            valves: Mutex::new(
+                [Valve {
+                    full_at: None,
+                    suppressed: 0,
+                }; KINDS],
+            ),
+        }
+    }
+
+    fn admit(&self, kind: usize) -> Option<u64> {
+        let mut valves = self
+            .valves
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        valves[kind].admit(now())
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Observer for Log {
+    fn on_event(&self, event: &Event) {
+        match *event {
+            Event::PhaseExpired {
+                side,
+                expired,
+                outcome: Outcome::WouldHaveCut,
+            } => {
+                if let Some(suppressed) = self.admit(0) {
+                    tracing::info!(target: "tower_lifeline", side = side.as_str(), phase = expired.phase().as_str(), suppressed, "{expired}; it would have been cut");
+                }
+            }
+            Event::PhaseExpired {
+                side,
+                expired,
+                outcome,
+            } => {
+                if let Some(suppressed) = self.admit(1) {
+                    tracing::warn!(target: "tower_lifeline", side = side.as_str(), phase = expired.phase().as_str(), ?outcome, suppressed, "{expired}");
+                }
+            }
+            Event::CallEnded {
+                name,
+                outcome: CallOutcome::Expired(bound),
+                elapsed,
+            } => {
+                if let Some(suppressed) = self.admit(2) {
+                    tracing::warn!(target: "tower_lifeline", name, ?bound, ?elapsed, suppressed, "a call ran out of time");
+                }
+            }
+            Event::CallEnded {
+                name,
+                outcome: CallOutcome::Dropped,
+                elapsed,
+            } => {
+                if let Some(suppressed) = self.admit(4) {
+                    tracing::debug!(target: "tower_lifeline", name, ?elapsed, suppressed, "a call was dropped");
+                }
+            }
+            Event::CallEnded {
+                name,
+                outcome: CallOutcome::Completed,
+                elapsed,
+            } => {
+                tracing::trace!(target: "tower_lifeline", name, ?elapsed, "a call completed");
+            }
+            Event::DeadlineHeaderIgnored { header } => {
+                if let Some(suppressed) = self.admit(3) {
+                    tracing::debug!(target: "tower_lifeline", header = header.name(), suppressed, "a deadline header makes no sense and was ignored");
+                }
+            }
+        }
+    }
+}
+
+// === impl Reporter ===
+
+impl Reporter {
+    /// Reports to `tracing`, through a [`Log`] that the whole process shares: what layers do unless they are
+    /// told otherwise.
+    #[must_use]
+    pub const fn log() -> Self {
+        Self::to_static(&LOG)
+    }
+}
+
+// === impl Valve ===
+
+impl Valve {
+    /// `Some`: one line may pass, and so many were held back since the last one.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        let full_at = self.full_at.filter(|at| *at > now).unwrap_or(now);
+        if full_at.duration_since(now) > LINE_EVERY * (BURST - 1) {
+            self.suppressed += 1;
+            return None;
+        }
+        self.full_at = Some(full_at + LINE_EVERY);
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_becomes_a_trickle_that_counts_the_rest() {
+        let start = now();
+        let mut valve = Valve {
+            full_at: None,
+            suppressed: 0,
+        };
+        let passed = (0..1000).filter(|_| valve.admit(start).is_some()).count();
+        assert_eq!(passed, 50);
+        assert_eq!(valve.admit(start + LINE_EVERY), Some(950));
+        assert_eq!(valve.admit(start + LINE_EVERY), None);
+        assert_eq!(valve.admit(start + Duration::from_secs(60)), Some(1));
+    }
+}

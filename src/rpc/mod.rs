@@ -1,1 +1,0 @@
-//! Whose request is it: JSON-RPC id, method and tool, read out of a body as it flows.

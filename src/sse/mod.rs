@@ -1,1 +1,0 @@
-//! The line structure of an event stream, tracked byte by byte.
