@@ -24,6 +24,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod rpc;
+
 mod call;
 mod clock;
 mod deadline;
