@@ -25,6 +25,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod rpc;
+pub mod sse;
 
 mod call;
 mod clock;
