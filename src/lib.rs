@@ -24,6 +24,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod refusal;
 pub mod rpc;
 pub mod sse;
 
@@ -35,6 +36,7 @@ mod event;
 mod log;
 mod media;
 mod peek;
+mod reply;
 mod request_head;
 mod timer;
 
@@ -43,4 +45,5 @@ pub use self::deadline::Deadline;
 pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
 pub use self::event::{CallOutcome, DeadlineHeader, Event, Observer, Outcome, Reporter, Side};
 pub use self::log::Log;
+pub use self::reply::ReplyBody;
 pub use self::request_head::RequestHead;
