@@ -36,14 +36,17 @@ mod event;
 mod log;
 mod media;
 mod peek;
+mod phase;
 mod reply;
 mod request_head;
 mod timer;
+mod watch;
 
 pub use self::call::DeadlineCall;
 pub use self::deadline::Deadline;
 pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
 pub use self::event::{CallOutcome, DeadlineHeader, Event, Observer, Outcome, Reporter, Side};
 pub use self::log::Log;
+pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::reply::ReplyBody;
 pub use self::request_head::RequestHead;
