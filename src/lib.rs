@@ -24,6 +24,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod phase_timeout;
 pub mod refusal;
 pub mod rpc;
 pub mod sse;
@@ -48,5 +49,6 @@ pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExp
 pub use self::event::{CallOutcome, DeadlineHeader, Event, Observer, Outcome, Reporter, Side};
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
+pub use self::phase_timeout::PhaseTimeoutLayer;
 pub use self::reply::ReplyBody;
 pub use self::request_head::RequestHead;
