@@ -26,6 +26,7 @@
 
 pub mod phase_timeout;
 pub mod refusal;
+pub mod request_deadline;
 pub mod rpc;
 pub mod sse;
 
@@ -51,4 +52,5 @@ pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
 pub use self::reply::ReplyBody;
+pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside: on the paused clock, and over real sockets.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by a panic")]
 
+mod deadline;
 mod events;
 mod scripted;
 mod timer;
