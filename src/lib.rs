@@ -26,6 +26,7 @@
 
 pub mod phase_timeout;
 pub mod refusal;
+pub mod request_body;
 pub mod request_deadline;
 pub mod rpc;
 pub mod sse;
@@ -37,6 +38,7 @@ mod error;
 mod event;
 mod log;
 mod media;
+mod pace;
 mod peek;
 mod phase;
 mod reply;
@@ -52,5 +54,6 @@ pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
 pub use self::reply::ReplyBody;
+pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;

@@ -3,6 +3,9 @@
 
 mod deadline;
 mod events;
+mod phase_timeout;
+mod request_body;
+mod rmcp;
 mod scripted;
 mod timer;
 mod wire;
