@@ -24,6 +24,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod outgoing;
 pub mod phase_timeout;
 pub mod refusal;
 pub mod request_body;
