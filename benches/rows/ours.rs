@@ -1,0 +1,25 @@
+//! What this crate offers.
+#![expect(clippy::expect_used, reason = "these configurations are not refused")]
+
+use std::time::Duration;
+
+use tower::ServiceBuilder;
+use tower_lifeline::{DeadlineLayer, PhaseLimits, PhaseTimeoutLayer, RequestBodyLayer, RequestBodyLimits};
+
+use super::Row;
+
+pub(super) fn rows() -> Vec<Row> {
+    let phases = PhaseTimeoutLayer::new(PhaseLimits::new());
+    let deadline = DeadlineLayer::new(Duration::from_secs(120)).expect("a deadline");
+    let body = RequestBodyLayer::new(RequestBodyLimits::new());
+    let all = ServiceBuilder::new()
+        .layer(deadline.clone())
+        .layer(body.clone())
+        .layer(phases.clone());
+    vec![
+        Row::layer("PhaseTimeout, all phases", phases),
+        Row::layer("DeadlineLayer", deadline),
+        Row::layer("RequestBody (no body)", body),
+        Row::layer("Deadline + RequestBody + PhaseTimeout", all),
+    ]
+}
