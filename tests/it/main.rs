@@ -3,6 +3,7 @@
 
 mod deadline;
 mod events;
+mod layout;
 mod outgoing;
 mod phase_timeout;
 mod request_body;
