@@ -58,3 +58,12 @@ pub use self::reply::ReplyBody;
 pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+/// The structure of the crate, for somebody who is about to change it.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}
