@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Bound, PhaseExpired};
+use crate::refusal::Reason;
 
 /// Something that a layer did or refused to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,45 @@ pub enum Event {
         /// Which header.
         header: DeadlineHeader,
     },
+    /// Somebody was refused at a gate, or would have been.
+    #[non_exhaustive]
+    GateRefused {
+        /// The name of the gate.
+        gate: &'static str,
+        /// The class that was asked for.
+        class: &'static str,
+        /// Why.
+        reason: Reason,
+        /// What came of it: [`Outcome::Refused`] (a response), [`Outcome::Failed`] (an error, without HTTP) or
+        /// [`Outcome::WouldHaveRefused`].
+        outcome: Outcome,
+    },
+    /// Somebody has a seat after a wait. Without a wait there is no event, only a figure.
+    #[non_exhaustive]
+    GateWaited {
+        /// The name of the gate.
+        gate: &'static str,
+        /// The class of the seat.
+        class: &'static str,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// Somebody who waited for a seat went away.
+    #[non_exhaustive]
+    GateAbandoned {
+        /// The name of the gate.
+        gate: &'static str,
+        /// The class that was asked for.
+        class: &'static str,
+        /// After how long.
+        waited: Duration,
+    },
+    /// A gate was closed for a drain.
+    #[non_exhaustive]
+    GateClosed {
+        /// The name of the gate.
+        gate: &'static str,
+    },
 }
 
 /// Whose phase ran out.
@@ -64,6 +104,8 @@ pub enum Outcome {
     Failed,
     /// Nothing: the phase only reports.
     WouldHaveCut,
+    /// Nothing: the gate is in a dry run.
+    WouldHaveRefused,
 }
 
 /// How a piece of work under [`Deadline::call`](crate::Deadline::call) ended.

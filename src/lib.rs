@@ -33,10 +33,12 @@ pub mod rpc;
 pub mod sse;
 
 mod call;
+mod client_stall;
 mod clock;
 mod deadline;
 mod error;
 mod event;
+mod gate;
 mod log;
 mod media;
 mod pace;
@@ -48,6 +50,7 @@ mod timer;
 mod watch;
 
 pub use self::call::DeadlineCall;
+pub use self::client_stall::ClientStall;
 pub use self::deadline::Deadline;
 pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
 pub use self::event::{CallOutcome, DeadlineHeader, Event, Observer, Outcome, Reporter, Side};

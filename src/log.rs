@@ -12,10 +12,10 @@ use crate::event::{CallOutcome, Event, Observer, Outcome, Reporter};
 ///
 /// | event | level |
 /// |---|---|
-/// | a phase ran out, a call ran out of time | `WARN` |
-/// | a phase that only reports ran out | `INFO` |
-/// | a deadline header was not understood; a call was dropped | `DEBUG` |
-/// | a call completed (not limited) | `TRACE` |
+/// | a phase ran out, a call ran out of time, a gate refused | `WARN` |
+/// | a phase that only reports ran out, a gate would have refused, a gate was closed | `INFO` |
+/// | a deadline header was not understood; a call was dropped; somebody left a queue | `DEBUG` |
+/// | a call completed, a seat was waited for (not limited) | `TRACE` |
 ///
 /// The target of each line is `tower_lifeline`.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 7;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -119,6 +119,35 @@ impl Observer for Log {
                 if let Some(suppressed) = self.admit(3) {
                     tracing::debug!(target: "tower_lifeline", header = header.name(), suppressed, "a deadline header makes no sense and was ignored");
                 }
+            }
+            Event::GateRefused {
+                gate,
+                class,
+                reason,
+                outcome: Outcome::WouldHaveRefused,
+            } => {
+                if let Some(suppressed) = self.admit(5) {
+                    tracing::info!(target: "tower_lifeline", gate, class, reason = reason.as_str(), suppressed, "a gate would have refused");
+                }
+            }
+            Event::GateRefused {
+                gate,
+                class,
+                reason,
+                outcome,
+            } => {
+                if let Some(suppressed) = self.admit(6) {
+                    tracing::warn!(target: "tower_lifeline", gate, class, reason = reason.as_str(), ?outcome, suppressed, "a gate refused");
+                }
+            }
+            Event::GateAbandoned { gate, class, waited } => {
+                tracing::debug!(target: "tower_lifeline", gate, class, ?waited, "somebody who waited for a seat went away");
+            }
+            Event::GateWaited { gate, class, waited } => {
+                tracing::trace!(target: "tower_lifeline", gate, class, ?waited, "a seat after a wait");
+            }
+            Event::GateClosed { gate } => {
+                tracing::info!(target: "tower_lifeline", gate, "a gate was closed");
             }
         }
     }

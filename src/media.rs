@@ -41,6 +41,13 @@ pub(crate) fn for_each_accepted(headers: &HeaderMap, mut each: impl FnMut(&str))
     }
 }
 
+/// Whether the caller names this media type among those that it accepts. Wildcards do not count.
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let mut accepts = false;
+    for_each_accepted(headers, |range| accepts |= range.eq_ignore_ascii_case(media_type));
+    accepts
+}
+
 /// Whether the body is one of gRPC's, which names its messages' format after a plus sign. gRPC-Web is another
 /// protocol.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {

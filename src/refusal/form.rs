@@ -121,6 +121,11 @@ fn data(reason: Reason) -> String {
                 ",\"phase\":\"{phase}\",\"limitMs\":{limit},\"elapsedMs\":{elapsed}"
             );
         }
+        Reason::QueueTimeout { limit, waited, .. } => {
+            let (limit, waited) = (limit.as_millis(), waited.as_millis());
+            let _ = write!(object, ",\"limitMs\":{limit},\"waitedMs\":{waited}");
+        }
+        Reason::QueueFull | Reason::KeyShare | Reason::Draining => {}
     }
     object.push('}');
     object

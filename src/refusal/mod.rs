@@ -15,6 +15,10 @@
 //! |---|---|---|---|
 //! | a phase of the response ran out | 504 | -32001 | 4 `DEADLINE_EXCEEDED` |
 //! | the request body came too slowly | 408 | -32002 | 4 `DEADLINE_EXCEEDED` |
+//! | the gate and its queue are full | 503 | -32010 | 14 `UNAVAILABLE` |
+//! | the wait for a seat took too long | 504 | -32011 | 4 `DEADLINE_EXCEEDED` |
+//! | one key has its share of the seats | 429 | -32012 | 8 `RESOURCE_EXHAUSTED` |
+//! | the server drains | 503 | -32013 | 14 `UNAVAILABLE` |
 //!
 //! The JSON-RPC codes are from the range that MCP 2026-07-28 leaves to implementations (-32000 to -32019).
 
@@ -24,10 +28,11 @@ mod form;
 mod tests;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::error::{ConfigError, Phase, PhaseExpired};
+use crate::error::{Bound, ConfigError, Phase, PhaseExpired};
 
 pub(crate) use self::form::{Caller, json_rpc_error};
 
@@ -37,6 +42,21 @@ pub(crate) use self::form::{Caller, json_rpc_error};
 pub enum Reason {
     /// A phase ran out.
     PhaseExpired(PhaseExpired),
+    /// Every seat is taken and every place in the queue as well.
+    QueueFull,
+    /// A place in the queue did not become a seat in time.
+    QueueTimeout {
+        /// Whether the queue's own limit ran out, or the request's deadline, which came first.
+        bound: Bound,
+        /// How long the wait was allowed to take.
+        limit: Duration,
+        /// How long it had taken when that was noticed.
+        waited: Duration,
+    },
+    /// The caller has its share of the seats already; others may find one.
+    KeyShare,
+    /// The gate was closed: the server lets nobody in before it stops.
+    Draining,
 }
 
 /// A request that is not served: the reason, and the status of the answer.
@@ -61,6 +81,10 @@ impl Reason {
                 Phase::RequestIdle | Phase::RequestRate | Phase::RequestTotal => "request_timeout",
                 _ => "timeout",
             },
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout { .. } => "queue_timeout",
+            Self::KeyShare => "key_share",
+            Self::Draining => "draining",
         }
     }
 
@@ -70,18 +94,43 @@ impl Reason {
                 Phase::RequestIdle | Phase::RequestRate | Phase::RequestTotal => -32002,
                 _ => -32001,
             },
+            Self::QueueFull => -32010,
+            Self::QueueTimeout { .. } => -32011,
+            Self::KeyShare => -32012,
+            Self::Draining => -32013,
         }
     }
 
     const fn grpc_status(self) -> u8 {
         match self {
-            Self::PhaseExpired(_) => 4,
+            Self::PhaseExpired(_) | Self::QueueTimeout { .. } => 4,
+            Self::KeyShare => 8,
+            Self::QueueFull | Self::Draining => 14,
         }
     }
 
     pub(crate) fn sentence(self) -> Cow<'static, str> {
         match self {
             Self::PhaseExpired(expired) => Cow::Owned(expired.to_string()),
+            Self::QueueFull => Cow::Borrowed("the server is at capacity and its queue is full"),
+            Self::QueueTimeout {
+                bound: Bound::Limit,
+                limit,
+                ..
+            } => Cow::Owned(format!(
+                "the server is at capacity; no seat came free within {limit:?}"
+            )),
+            Self::QueueTimeout {
+                bound: Bound::Deadline,
+                limit,
+                ..
+            } => Cow::Owned(format!(
+                "the server is at capacity; no seat came free within the {limit:?} that the request's deadline left"
+            )),
+            Self::KeyShare => {
+                Cow::Borrowed("this caller has its share of the server's capacity in use already")
+            }
+            Self::Draining => Cow::Borrowed("the server is going down and takes no new work"),
         }
     }
 }
@@ -114,6 +163,8 @@ impl Refusal {
 impl RefusalStatus {
     pub(crate) const GATEWAY_TIMEOUT: Self = Self(StatusCode::GATEWAY_TIMEOUT);
     pub(crate) const REQUEST_TIMEOUT: Self = Self(StatusCode::REQUEST_TIMEOUT);
+    pub(crate) const SERVICE_UNAVAILABLE: Self = Self(StatusCode::SERVICE_UNAVAILABLE);
+    pub(crate) const TOO_MANY_REQUESTS: Self = Self(StatusCode::TOO_MANY_REQUESTS);
 
     pub(crate) fn new(status: StatusCode) -> Result<Self, ConfigError> {
         if status.is_client_error() || status.is_server_error() {

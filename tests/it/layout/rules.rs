@@ -27,6 +27,7 @@ pub(super) const RULES: [Rule; 7] = [
 /// The modules of the crate. An arrow only points down; `docs/architecture.md` says what the ranks are.
 const RANKS: [&[&str]; 5] = [
     &[
+        "client_stall",
         "deadline",
         "error",
         "event",
@@ -60,7 +61,7 @@ const LINES_OF_CODE: usize = 400;
 const LINES_OF_TESTS: usize = 600;
 
 /// The one file that needs `unsafe`, to count what the allocator is asked for.
-const MAY_BE_UNSAFE: &str = "tests/costs.rs";
+const MAY_BE_UNSAFE: [&str; 2] = ["benches/gate_contended.rs", "tests/costs.rs"];
 
 // === impl Source ===
 
@@ -182,7 +183,7 @@ fn stays_sans_io(source: &Source) -> Vec<String> {
 
 fn stays_safe_and_short(source: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
-    if source.path != MAY_BE_UNSAFE && code::has_word(&source.code, "unsafe") {
+    if !MAY_BE_UNSAFE.contains(&source.path.as_str()) && code::has_word(&source.code, "unsafe") {
         complaints.push(source.complain("uses `unsafe`"));
     }
     let lines = source.text.lines().count();
