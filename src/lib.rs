@@ -5,11 +5,12 @@
 //! |---|---|
 //! | one timeout value for everything | [`phase_timeout`]: head, silence and total of an answer each have a limit |
 //! | limits that add up to more than a caller waits | [`request_deadline`]: one [`Deadline`] for all that a request does |
+//! | overload | [`admission_gate`]: so many at once, a short queue, and a clean refusal for the rest |
 //! | an upload that drips | [`request_body`]: idle, total and minimum rate of a request body |
 //! | a database or a model that does not connect, answer, go on or end | [`outgoing`]: the same phases around a client |
 //!
 //! # Order
-//! Outermost first: [`DeadlineLayer`], [`RequestBodyLayer`], [`PhaseTimeoutLayer`], the handler. Each is useful
+//! Outermost first: [`DeadlineLayer`], [`RequestBodyLayer`], [`AdmissionGateLayer`], [`PhaseTimeoutLayer`], the handler. Each is useful
 //! alone. How it is all put together, and why, stands in the architecture document of the repository.
 //!
 //! # Features
@@ -24,6 +25,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod admission_gate;
 pub mod outgoing;
 pub mod phase_timeout;
 pub mod refusal;
@@ -49,6 +51,10 @@ mod request_head;
 mod timer;
 mod watch;
 
+pub use self::admission_gate::{
+    AdmissionGate, AdmissionGateLayer, Class, ClassLimits, GateLimits, GateRefused, McpClasses, Seat,
+    SharedSeat,
+};
 pub use self::call::DeadlineCall;
 pub use self::client_stall::ClientStall;
 pub use self::deadline::Deadline;

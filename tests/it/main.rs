@@ -3,6 +3,13 @@
 
 mod deadline;
 mod events;
+mod gate;
+mod gate_classes;
+mod gate_layer;
+mod gate_overload;
+mod gate_random;
+mod gate_refusal;
+mod gate_wire;
 mod layout;
 mod outgoing;
 mod phase_timeout;

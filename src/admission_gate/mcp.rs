@@ -1,0 +1,224 @@
+//! Classes of MCP requests, by what their headers bind themselves to.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use http::{HeaderMap, Method};
+
+use super::{Class, Classify};
+use crate::media::{self, EVENT_STREAM};
+use crate::request_head::RequestHead;
+use crate::rpc;
+
+/// The classes of MCP requests. See [`AdmissionGateBuilder::mcp`](super::AdmissionGateBuilder::mcp).
+///
+/// | request | class |
+/// |---|---|
+/// | a path given to [`health`](Self::health) | exempt |
+/// | `subscriptions/listen`, and a GET that accepts `text/event-stream` | `streams`: apart from the whole, 1024 seats |
+/// | DELETE (the end of a session), OPTIONS | exempt |
+/// | `ping`, `initialize`, `tools/list`, `notifications/…` | exempt |
+/// | `tools/call` of a tool given to [`tool`](Self::tool) | that class |
+/// | a method given to [`method`](Self::method) | that class |
+/// | all others | standard |
+///
+/// The method is believed where `Mcp-Method` names it and `MCP-Protocol-Version` is 2026-07-28 or newer: from that
+/// revision on a server has to refuse a request whose headers and body disagree. Older requests and those
+/// without the headers are standard, `initialize` and `ping` of old clients among them: what they are stands
+/// in the body, which is read too late to decide, and a claim that nothing binds would be a way around the gate.
+#[derive(Clone, Debug)]
+pub struct McpClasses {
+    streams: Class,
+    health: Vec<Box<str>>,
+    methods: HashMap<Box<str>, Class>,
+    tools: HashMap<Box<str>, Class>,
+}
+
+/// Methods that cost less to serve than to refuse.
+const EXEMPT: [&str; 3] = ["initialize", "ping", "tools/list"];
+
+// === impl McpClasses ===
+
+impl McpClasses {
+    pub(super) fn new(streams: Class) -> Self {
+        let methods = EXEMPT.map(|method| (method.into(), Class::EXEMPT)).into();
+        Self {
+            streams,
+            health: Vec::new(),
+            methods,
+            tools: HashMap::new(),
+        }
+    }
+
+    /// Exempts a path, for health checks: `/healthz`.
+    #[must_use]
+    pub fn health(mut self, path: &str) -> Self {
+        self.health.push(path.into());
+        self
+    }
+
+    /// Puts the calls of one tool into a class.
+    #[must_use]
+    pub fn tool(mut self, name: &str, class: Class) -> Self {
+        self.tools.insert(name.into(), class);
+        self
+    }
+
+    /// Puts the requests of one method into a class.
+    #[must_use]
+    pub fn method(mut self, method: &str, class: Class) -> Self {
+        self.methods.insert(method.into(), class);
+        self
+    }
+
+    /// Puts long-lived streams into another class than their own.
+    #[must_use]
+    pub const fn streams(mut self, class: Class) -> Self {
+        self.streams = class;
+        self
+    }
+
+    fn by_method(&self, headers: &HeaderMap) -> Class {
+        let Some(method) = rpc::header_method(headers) else {
+            return Class::STANDARD;
+        };
+        if method == rpc::SUBSCRIPTIONS_LISTEN {
+            return self.streams;
+        }
+        if method.starts_with("notifications/") {
+            return Class::EXEMPT;
+        }
+        let by_tool = tool(headers).and_then(|tool| self.tools.get(&*tool));
+        by_tool
+            .or_else(|| self.methods.get(method))
+            .copied()
+            .unwrap_or(Class::STANDARD)
+    }
+}
+
+impl Classify for McpClasses {
+    fn classify(&self, head: &RequestHead<'_>) -> Class {
+        if self.health.iter().any(|path| **path == *head.uri().path()) {
+            return Class::EXEMPT;
+        }
+        match *head.method() {
+            Method::POST => self.by_method(head.headers()),
+            Method::GET if media::accepts(head.headers(), EVENT_STREAM) => self.streams,
+            Method::DELETE | Method::OPTIONS => Class::EXEMPT,
+            _ => Class::STANDARD,
+        }
+    }
+}
+
+/// The tool that a `tools/call` names in its headers, where they bind.
+pub(super) fn tool(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    if rpc::header_method(headers)? != "tools/call" {
+        return None;
+    }
+    let name = headers.get("mcp-name")?.to_str().ok()?;
+    let Some(encoded) = name
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="))
+    else {
+        return Some(Cow::Borrowed(name));
+    };
+    String::from_utf8(base64(encoded)?).ok().map(Cow::Owned)
+}
+
+/// Standard Base64 (RFC 4648, section 4), padded or not.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    let (mut bits, mut count) = (0u32, 0);
+    for digit in digits {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    (bits == 0 && count < 6).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> http::Request<()> {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    fn of(request: &http::Request<()>) -> Class {
+        let (streams, search, reads) = (Class::new(1), Class::new(2), Class::new(3));
+        let classes = McpClasses::new(streams).health("/healthz").tool("search", search);
+        classes
+            .tool("suche für alle", search)
+            .method("resources/read", reads)
+            .classify(&RequestHead::of(request))
+    }
+
+    fn post(headers: &[(&'static str, &str)]) -> Class {
+        let version = [("mcp-protocol-version", "2026-07-28")];
+        of(&head(Method::POST, "/mcp", &[&version, headers].concat()))
+    }
+
+    #[test]
+    fn binding_headers_choose_the_class() {
+        for method in ["initialize", "ping", "tools/list", "notifications/cancelled"] {
+            assert_eq!(post(&[("mcp-method", method)]), Class::EXEMPT, "{method}");
+        }
+        let call = |name| post(&[("mcp-method", "tools/call"), ("mcp-name", name)]);
+        assert_eq!(call("search"), Class::new(2));
+        assert_eq!(call("=?base64?c3VjaGUgZsO8ciBhbGxl?="), Class::new(2));
+        assert_eq!(call("=?base64?!?="), Class::STANDARD);
+        assert_eq!(call("other"), Class::STANDARD);
+        assert_eq!(
+            post(&[("mcp-method", "prompts/get"), ("mcp-name", "search")]),
+            Class::STANDARD
+        );
+        assert_eq!(post(&[("mcp-method", "resources/read")]), Class::new(3));
+        assert_eq!(post(&[("mcp-method", "subscriptions/listen")]), Class::new(1));
+    }
+
+    #[test]
+    fn without_a_binding_revision_everything_is_standard() {
+        for version in [None, Some("2025-11-25"), Some("soon")] {
+            let mut headers = vec![("mcp-method", "ping")];
+            headers.extend(version.map(|version| ("mcp-protocol-version", version)));
+            assert_eq!(of(&head(Method::POST, "/mcp", &headers)), Class::STANDARD);
+        }
+    }
+
+    #[test]
+    fn paths_and_http_methods_do_without_headers() {
+        assert_eq!(of(&head(Method::GET, "/healthz", &[])), Class::EXEMPT);
+        assert_eq!(of(&head(Method::GET, "/mcp", &[])), Class::STANDARD);
+        assert_eq!(
+            of(&head(Method::GET, "/mcp", &[("accept", "text/event-stream")])),
+            Class::new(1)
+        );
+        assert_eq!(of(&head(Method::DELETE, "/mcp", &[])), Class::EXEMPT);
+    }
+
+    #[test]
+    fn base64_is_read_strictly() {
+        assert_eq!(base64("Zm9v").as_deref(), Some(&b"foo"[..]));
+        assert_eq!(base64("Zm8=").as_deref(), Some(&b"fo"[..]));
+        assert_eq!(base64("Zg").as_deref(), Some(&b"f"[..]));
+        assert_eq!((base64("Z"), base64("Z*==")), (None, None));
+    }
+}
