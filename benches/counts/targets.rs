@@ -8,8 +8,15 @@ pub(crate) struct Target {
     pub(crate) at_most: f64,
 }
 
-pub(crate) const TARGETS: [Target; 1] = [Target {
-    row: "PhaseTimeout, all phases",
-    peers: "tower-http, those three",
-    at_most: 1.0 / 3.0,
-}];
+pub(crate) const TARGETS: [Target; 2] = [
+    Target {
+        row: "PhaseTimeout, all phases",
+        peers: "tower-http, those three",
+        at_most: 1.0 / 3.0,
+    },
+    Target {
+        row: "AdmissionGate",
+        peers: "LoadShed + ConcurrencyLimit",
+        at_most: 0.5,
+    },
+];

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use tower::ServiceBuilder;
-use tower_lifeline::{DeadlineLayer, PhaseLimits, PhaseTimeoutLayer, RequestBodyLayer, RequestBodyLimits};
+use tower_lifeline::{
+    AdmissionGate, AdmissionGateLayer, DeadlineLayer, GateLimits, PhaseLimits, PhaseTimeoutLayer,
+    RequestBodyLayer, RequestBodyLimits,
+};
 
 use super::Row;
 
@@ -12,14 +15,21 @@ pub(super) fn rows() -> Vec<Row> {
     let phases = PhaseTimeoutLayer::new(PhaseLimits::new());
     let deadline = DeadlineLayer::new(Duration::from_secs(120)).expect("a deadline");
     let body = RequestBodyLayer::new(RequestBodyLimits::new());
+    let gate = GateLimits::builder(64)
+        .build()
+        .map(AdmissionGate::new)
+        .expect("a gate");
+    let gate = AdmissionGateLayer::new(gate);
     let all = ServiceBuilder::new()
         .layer(deadline.clone())
         .layer(body.clone())
+        .layer(gate.clone())
         .layer(phases.clone());
     vec![
         Row::layer("PhaseTimeout, all phases", phases),
+        Row::layer("AdmissionGate", gate.clone()),
         Row::layer("DeadlineLayer", deadline),
         Row::layer("RequestBody (no body)", body),
-        Row::layer("Deadline + RequestBody + PhaseTimeout", all),
+        Row::layer("Deadline + RequestBody + Gate + PhaseTimeout", all),
     ]
 }
