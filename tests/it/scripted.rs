@@ -108,6 +108,11 @@ impl Body for Scripted {
         })
     }
 
+    fn is_end_stream(&self) -> bool {
+        // As bodies of known length do, it knows its end with its last frame.
+        self.size.exact().is_some() && self.steps.is_empty()
+    }
+
     fn size_hint(&self) -> SizeHint {
         self.size
     }

@@ -427,3 +427,15 @@ async fn a_body_that_ends_in_trailers_was_in_time() {
     sleep(ms(500)).await;
     assert_eq!(body.collect().await.unwrap().trailers().unwrap().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_whose_last_frame_is_the_late_one_was_in_time() {
+    let service = layer().layer(service_fn(|_: Request<()>| {
+        let frames = (0..32).map(|_| data(3, "x")).collect::<Vec<_>>();
+        after(0, || Response::new(Scripted::new(frames).sized(100_000)))
+    }));
+    let body = answer(service, Request::new(())).await.into_body();
+    sleep(ms(500)).await;
+    // The look at the time is due with the 32nd frame, long after the end of `total`.
+    assert_eq!(body.collect().await.unwrap().to_bytes().len(), 32);
+}

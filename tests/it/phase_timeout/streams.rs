@@ -273,7 +273,7 @@ async fn a_reader_that_was_away_blames_nobody() {
     );
 }
 
-/// Hides all but its first byte, as a `Buf` may.
+/// Hides all but its first byte where that is an `H`, as a `Buf` may.
 #[derive(Debug)]
 struct Hidden(Bytes);
 
@@ -289,7 +289,11 @@ impl Buf for Hidden {
     }
 
     fn chunk(&self) -> &[u8] {
-        &self.0[..self.0.len().min(1)]
+        if self.0.starts_with(b"H") {
+            &self.0[..1]
+        } else {
+            &self.0
+        }
     }
 
     fn advance(&mut self, n: usize) {
@@ -299,7 +303,12 @@ impl Buf for Hidden {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_seen_counts_as_progress_and_gets_no_goodbye() {
-    let comments = (0..20).map(|_| data(15, ": x\n\n")).chain([Step::Hang]);
+    // After what is hidden these may be the text of a field as well as comments.
+    let comments = (0..20).map(|_| data(15, ": x\n\n"));
+    let comments = [data(15, "Hidden")]
+        .into_iter()
+        .chain(comments)
+        .chain([Step::Hang]);
     let service = layer().layer(service_fn(|_: Request<()>| {
         after(0, || {
             event_stream(Scripted::new(comments.clone()).map_frame(|frame| frame.map_data(Hidden)))
@@ -312,5 +321,5 @@ async fn what_cannot_be_seen_counts_as_progress_and_gets_no_goodbye() {
     while body.frame().await.unwrap().is_ok() {
         frames += 1;
     }
-    assert_eq!(frames, 20);
+    assert_eq!(frames, 21);
 }
