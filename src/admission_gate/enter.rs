@@ -94,8 +94,10 @@ impl Enter {
         ) {
             Entered::Seat(entry) => Some(Ok(Seat::new(root, entry))),
             Entered::WouldRefuse(entry, reason) => {
+                // Before the observer, which may panic: then the seat is given back.
+                let seat = Seat::new(root.clone(), entry);
                 root.report_refused(class, reason, Outcome::WouldHaveRefused);
-                Some(Ok(Seat::new(root, entry)))
+                Some(Ok(seat))
             }
             Entered::Waiting(place) => {
                 let deadline = self.deadline.unwrap_or_else(|| Deadline::current().instant());

@@ -102,8 +102,10 @@ impl AdmissionGate {
         ) {
             Entered::Seat(entry) => Ok(Seat::new(self.root.clone(), entry)),
             Entered::WouldRefuse(entry, reason) => {
+                // Before the observer, which may panic: then the seat is given back.
+                let seat = Seat::new(self.root.clone(), entry);
                 self.root.report_refused(class, reason, Outcome::WouldHaveRefused);
-                Ok(Seat::new(self.root.clone(), entry))
+                Ok(seat)
             }
             Entered::Refused(reason) => {
                 self.root.report_refused(class, reason, Outcome::Failed);

@@ -132,13 +132,15 @@ impl<S> AdmissionGateService<S> {
         }
         let ask = front.ask(class, &head);
         let class = class.index();
-        let entry = match front.root.core.enter(ask, true) {
-            Entered::Seat(entry) => entry,
+        let seat = match front.root.core.enter(ask, true) {
+            Entered::Seat(entry) => Seat::new(front.root.clone(), entry),
             Entered::WouldRefuse(entry, reason) => {
+                // Before the observer, which may panic: then the seat is given back.
+                let seat = Seat::new(front.root.clone(), entry);
                 front
                     .root
                     .report_refused(class, reason, Outcome::WouldHaveRefused);
-                entry
+                seat
             }
             Entered::Waiting(place) => {
                 let deadline = head.extensions().get::<Deadline>().and_then(Deadline::instant);
@@ -165,8 +167,8 @@ impl<S> AdmissionGateService<S> {
             }
         };
         let hold = match front.shares {
-            true => Hold::shared(Seat::new(front.root.clone(), entry), &mut request),
-            false => Seat::new(front.root.clone(), entry).into_hold(),
+            true => Hold::shared(seat, &mut request),
+            false => seat.into_hold(),
         };
         self.go_in(request, class, Some(hold))
     }

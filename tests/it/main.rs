@@ -7,6 +7,7 @@ mod gate;
 mod gate_classes;
 mod gate_layer;
 mod gate_overload;
+mod gate_panics;
 mod gate_random;
 mod gate_refusal;
 mod gate_wire;
