@@ -15,7 +15,8 @@ pub struct Class(u8);
 /// | limit | default | reason for the default |
 /// |---|---|---|
 /// | seats | as many as the whole has | a class without limits of its own is a name in figures and events |
-/// | queue, inside the whole | the smaller of 2 × seats and an equal part of the whole's `max_queue` | each class keeps places that no other can fill |
+/// | queue, without seats of its own | shared with the standard class | as above |
+/// | queue, inside the whole with seats of its own | the smaller of 2 × seats and an equal part of the whole's `max_queue` | each class keeps places that no other can fill |
 /// | queue, apart | 0 | a stream that cannot be served now is better opened elsewhere than kept waiting |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClassLimits {
@@ -61,8 +62,8 @@ impl Class {
 // === impl ClassLimits ===
 
 impl ClassLimits {
-    /// No limits of its own: only a name in figures, listings and events. It has no places of its own in the
-    /// queue either.
+    /// No limits of its own: only a name in figures, listings and events. It waits in the standard class's
+    /// places.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -94,6 +95,8 @@ impl ClassLimits {
     }
 
     /// Lets so many of the class wait. Inside the whole these places are part of the whole's `max_queue`.
+    ///
+    /// Without seats of its own, zero means that the class shares the standard class's places.
     #[must_use]
     pub const fn with_max_queue(mut self, places: u32) -> Self {
         self.max_queue = Some(places);

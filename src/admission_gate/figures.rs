@@ -52,7 +52,7 @@ pub struct ClassFigures {
     pub seats: Option<u32>,
     /// Seats of it that are taken.
     pub in_flight: u32,
-    /// Its places in the queue.
+    /// Its places in the queue; without limits of its own, those that it shares with the standard class.
     pub max_queue: u32,
     /// Who of it waits.
     pub waiting: u32,

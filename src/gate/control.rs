@@ -145,8 +145,8 @@ impl<W: Wake> Core<W> {
             .sum();
         let mut setup = room.setup;
         let mut in_flight = room.in_flight;
+        setup.places = queue.places_of(class);
         if class == STANDARD {
-            setup.places = queue.places_of(STANDARD);
             in_flight = self.word.look().in_flight().saturating_sub(inside);
         }
         Some((setup, in_flight, room.waiting))

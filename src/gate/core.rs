@@ -20,9 +20,8 @@ pub(crate) trait Wake {
 #[repr(C)] // The word stays next to the count of references before it, so that one cache line moves per request.
 pub(crate) struct Core<W> {
     pub(super) word: Word,
-    /// How many of the standard class wait (upper half) and may wait (lower half), for refusals without the
-    /// lock.
-    crowd: AtomicU64,
+    /// How many more of the standard class may wait, for refusals without the lock.
+    free_places: AtomicU64,
     pub(super) full: AtomicU64,
     pub(super) queue: Mutex<Queue<W>>,
 }
@@ -94,11 +93,11 @@ impl<W: Wake> Core<W> {
             woken: Vec::new(),
             last_total: 0,
         };
-        let crowd = AtomicU64::new(queue.crowd(false));
+        let free_places = AtomicU64::new(queue.standard_places(false));
         let word = Word::new(limits.max_in_flight);
         Self {
             word,
-            crowd,
+            free_places,
             full: AtomicU64::new(0),
             queue: Mutex::new(queue),
         }
@@ -202,8 +201,7 @@ impl<W: Wake> Core<W> {
     /// Whether the standard class has no place left in the queue, as far as a load tells. In a dry run there
     /// always is one.
     fn is_crowded(&self) -> bool {
-        let crowd = self.crowd.load(Ordering::Relaxed);
-        crowd >> 32 >= crowd & u64::from(u32::MAX)
+        self.free_places.load(Ordering::Relaxed) == 0
     }
 
     /// One step under the lock; after it, and without it, whoever has to be woken is woken.
@@ -211,9 +209,9 @@ impl<W: Wake> Core<W> {
         let (result, woken) = {
             let mut queue = self.queue.lock();
             let result = step(&mut queue);
-            let crowd = queue.crowd(self.word.look().is_dry());
-            if self.crowd.load(Ordering::Relaxed) != crowd {
-                self.crowd.store(crowd, Ordering::Relaxed);
+            let free = queue.standard_places(self.word.look().is_dry());
+            if self.free_places.load(Ordering::Relaxed) != free {
+                self.free_places.store(free, Ordering::Relaxed);
             }
             (result, std::mem::take(&mut queue.woken))
         };
@@ -228,9 +226,12 @@ impl<W: Wake> Core<W> {
 }
 
 impl<W> Queue<W> {
-    fn crowd(&self, dry: bool) -> u64 {
-        let places = if dry { u32::MAX } else { self.places_of(STANDARD) };
-        u64::from(self.rooms[usize::from(STANDARD)].waiting) << 32 | u64::from(places)
+    fn standard_places(&self, dry: bool) -> u64 {
+        if dry {
+            u64::MAX
+        } else {
+            self.free_places(STANDARD).into()
+        }
     }
 
     /// Comes for what became of the wait; nothing did: [`Turn::Wait`]. The place is gone in any case.

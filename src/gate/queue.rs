@@ -28,14 +28,33 @@ pub(super) struct Queue<W> {
 }
 
 impl<W> Queue<W> {
-    /// Places that a class has: its own, or for the standard class what the others leave.
+    /// Places that a class has: its own, or for the standard class, and those that share with it, what the
+    /// others leave.
     pub(super) fn places_of(&self, class: u8) -> u32 {
-        if class != STANDARD {
-            return self.rooms[usize::from(class)].setup.places;
+        let setup = self.rooms[usize::from(class)].setup;
+        if !setup.shares_places() {
+            return setup.places;
         }
         let inside = self.rooms.iter().filter(|room| !room.setup.apart);
         let owned = inside.fold(0u32, |sum, room| sum.saturating_add(room.setup.places));
         self.limits.max_queue.saturating_sub(owned)
+    }
+
+    /// How many more of a class may wait. Limits that were changed may leave more places than `max_queue`, or
+    /// more waiting in them; nobody adds to those.
+    pub(super) fn free_places(&self, class: u8) -> u32 {
+        let room = &self.rooms[usize::from(class)];
+        let waiting = if room.setup.shares_places() {
+            let sharing = self.rooms.iter().filter(|room| room.setup.shares_places());
+            sharing.map(|room| room.waiting).sum()
+        } else {
+            room.waiting
+        };
+        let own = self.places_of(class).saturating_sub(waiting);
+        if room.setup.apart {
+            return own;
+        }
+        own.min(self.limits.max_queue.saturating_sub(self.waiting()))
     }
 
     /// All who wait for the whole, whatever their class.
@@ -70,7 +89,7 @@ impl<W> Queue<W> {
             self.count_key(ask.key);
             return Entered::Seat(self.seat(ask.class, ask.key, ask.listed));
         }
-        if !may_wait || room.waiting >= self.places_of(ask.class) {
+        if !may_wait || self.free_places(ask.class) == 0 {
             self.counts.full += 1;
             return Entered::Refused(Reason::QueueFull);
         }

@@ -42,6 +42,15 @@ pub(super) struct Room {
     pub(super) rate: Rate,
 }
 
+// === impl ClassSetup ===
+
+impl ClassSetup {
+    /// Whether the class has nothing of its own, and waits in the standard class's places. So does that class.
+    pub(super) const fn shares_places(&self) -> bool {
+        self.seats.is_none() && self.places == 0
+    }
+}
+
 // === impl Room ===
 
 impl Room {

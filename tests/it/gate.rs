@@ -328,3 +328,44 @@ fn contradictory_limits_are_refused_in_a_sentence() {
     );
     assert!(with(ClassLimits::apart(3)).is_ok() && with(ClassLimits::inside(2)).is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn newcomers_never_make_more_wait_than_max_queue() {
+    let mut builder = AdmissionGate::builder(limits(2, 6));
+    let few = builder.class("few", ClassLimits::inside(1).with_max_queue(3));
+    let gate = builder.build().unwrap();
+    let _held = (gate.try_enter().unwrap(), gate.enter().class(few).await.unwrap());
+    let waiter = |enter: Enter| {
+        let mut enter = enter;
+        poll(&mut enter).is_pending().then_some(enter)
+    };
+    let waiters: Vec<_> = (0..4).map_while(|_| waiter(gate.enter())).collect();
+    assert_eq!(waiters.len(), 3, "three of the places are the class's own");
+    gate.set_max_queue(4).unwrap();
+    let one = waiter(gate.enter().class(few));
+    assert!(one.is_some() && waiter(gate.enter().class(few)).is_none());
+    gate.set_class(few, 1, 0).unwrap();
+    assert!(
+        waiter(gate.enter()).is_none(),
+        "four wait, whoever's places they are"
+    );
+    drop(one);
+    assert!(waiter(gate.enter()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_class_that_is_only_a_name_waits_with_the_standard_class() {
+    let mut builder = AdmissionGate::builder(limits(1, 5));
+    let named = builder.class("named", ClassLimits::none());
+    builder.class("few", ClassLimits::inside(1).with_max_queue(3));
+    let gate = builder.build().unwrap();
+    let held = gate.try_enter().unwrap();
+    let (mut first, mut second) = (gate.enter().class(named), gate.enter());
+    assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
+    assert!(gate.enter().await.is_err() && gate.enter().class(named).await.is_err());
+    let figures = gate.class_figures(named).unwrap();
+    assert_eq!((figures.max_queue, figures.waiting), (2, 1));
+    drop(held);
+    drop(seat_of(&mut first));
+    drop(seat_of(&mut second));
+}

@@ -112,9 +112,13 @@ async fn random_clients_never_break_the_promises() {
     let watch = {
         let (gate, most, random) = (gate.clone(), most.clone(), random.clone());
         tokio::spawn(async move {
+            let mut waited = 0;
             loop {
                 sleep(Duration::from_millis(7)).await;
                 let figures = gate.figures();
+                // Limits change here alone: whoever has come since the last look found these.
+                assert!(figures.waiting <= figures.max_queue.max(waited), "{figures:?}");
+                waited = figures.waiting;
                 assert!(
                     figures.in_flight <= most.load(Ordering::SeqCst) && figures.waiting <= 12,
                     "{figures:?}"
@@ -127,6 +131,7 @@ async fn random_clients_never_break_the_promises() {
                     let seats = 1 + random.below(8) as u32;
                     gate.set_max_in_flight(seats).unwrap();
                     gate.set_max_queue(4 + random.below(9) as u32).unwrap();
+                    gate.set_class(class, 2, random.below(9) as u32).unwrap();
                 }
             }
         })

@@ -79,7 +79,7 @@ impl Model {
     }
 
     fn places(&self, class: u8) -> u32 {
-        if class != 0 {
+        if !self.shares(class) {
             return self.classes[usize::from(class)].1;
         }
         let owned: u32 = self.classes[1..]
@@ -88,6 +88,24 @@ impl Model {
             .map(|class| class.1)
             .sum();
         self.max_queue.saturating_sub(owned)
+    }
+
+    /// Neither seats nor places of its own.
+    fn shares(&self, class: u8) -> bool {
+        let (seats, places, _) = self.classes[usize::from(class)];
+        seats.is_none() && places == 0
+    }
+
+    fn has_place(&self, class: u8) -> bool {
+        let all = 0..self.classes.len() as u8;
+        let with = all.clone().filter(|other| match self.shares(class) {
+            true => self.shares(*other),
+            false => *other == class,
+        });
+        let whole = all.filter(|other| !self.classes[usize::from(*other)].2);
+        let waiting = |of: u8| self.waiting(of);
+        with.map(waiting).sum::<u32>() < self.places(class)
+            && (self.classes[usize::from(class)].2 || whole.map(waiting).sum::<u32>() < self.max_queue)
     }
 
     fn of_key(&self, key: u64) -> u32 {
@@ -127,7 +145,7 @@ impl Model {
             self.seats.push((number, class, key));
             return "seat";
         }
-        if self.waiting(class) >= self.places(class) {
+        if !self.has_place(class) {
             return "full";
         }
         self.queue.push_back((number, class, key));
@@ -278,6 +296,13 @@ impl Run {
             Entered::Refused(other) => panic!("{other:?}"),
         };
         assert_eq!(is, self.model.enter(number, class, key));
+        if is == "waits" && !self.model.classes[usize::from(class)].2 {
+            let waiting = self.core.inspect(|_, queue| queue.waiting());
+            assert!(
+                waiting <= self.model.max_queue,
+                "newcomers never make more than `max_queue` wait"
+            );
+        }
     }
 
     fn release(&mut self) {
