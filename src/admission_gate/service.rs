@@ -73,6 +73,8 @@ where
     /// and bounded in its wait, before it waits.
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // Whatever comes of it, an error or a panic too: what it said before no longer holds.
+        self.is_ready = false;
         self.is_ready = self.inner.poll_ready(cx)?.is_ready();
         Poll::Ready(Ok(()))
     }

@@ -496,3 +496,36 @@ async fn a_future_that_is_never_polled_gives_back_what_it_took() {
     assert_eq!(second.now_or_never().unwrap().unwrap().status(), StatusCode::OK);
     assert_eq!(taken(&gate), (0, 0));
 }
+
+/// Says what it is told to when it is asked whether it is ready.
+#[derive(Clone)]
+struct Told(Arc<Mutex<Vec<Poll<Result<(), &'static str>>>>>);
+
+impl Service<Req> for Told {
+    type Response = Response<Full<Bytes>>;
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.lock().unwrap().remove(0)
+    }
+
+    fn call(&mut self, _: Req) -> Self::Future {
+        ready(Ok(Response::new(Full::default())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_service_that_has_failed_is_no_longer_ready() {
+    let said = vec![Poll::Ready(Ok(())), Poll::Ready(Err("broken")), Poll::Pending];
+    let inner = Told(Arc::new(Mutex::new(said)));
+    let gate = gate(1, 0);
+    let mut service = AdmissionGateLayer::new(gate.clone()).layer(inner);
+    let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+    assert!(matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(()))));
+    assert!(matches!(service.poll_ready(&mut cx), Poll::Ready(Err("broken"))));
+    let mut waits = Box::pin(service.call(request(Method::GET)));
+    assert!(waits.as_mut().poll(&mut cx).is_pending());
+    drop(waits);
+    assert_eq!(taken(&gate), (0, 0));
+}
