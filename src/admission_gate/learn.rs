@@ -12,6 +12,7 @@ use http_body::Body;
 
 use super::front::{Front, Reader};
 use crate::clock::now;
+use crate::deadline::Deadline;
 use crate::media;
 use crate::peek;
 use crate::refusal::Reason;
@@ -84,7 +85,12 @@ impl<B: Body> Learning<B> {
         loop {
             match self.request.body_mut().as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    if frame.data_ref().is_some_and(|data| !self.read(data)) {
+                    let Some(data) = frame.data_ref() else {
+                        // Trailers: nothing follows them.
+                        self.note();
+                        break;
+                    };
+                    if !self.read(data) {
                         break;
                     }
                 }
@@ -102,9 +108,9 @@ impl<B: Body> Learning<B> {
         Poll::Ready(self.front.refuse(&self.request, self.class, self.reason))
     }
 
-    /// False: reading on is of no use.
+    /// False: reading on is of no use. A frame without bytes counts as one, lest there is no end to them.
     fn read(&mut self, data: &impl Buf) -> bool {
-        let Some(left) = self.left.checked_sub(data.remaining()) else {
+        let Some(left) = self.left.checked_sub(data.remaining().max(1)) else {
             return false;
         };
         self.left = left;
@@ -119,9 +125,17 @@ impl<B: Body> Learning<B> {
         }
     }
 
+    /// When the body is read no longer, but for what is there already. Whoever has a deadline needs the answer
+    /// by then.
+    fn ends(&self) -> Option<Instant> {
+        let longest = now().checked_add(LONGEST)?;
+        let deadline = self.request.extensions().get::<Deadline>();
+        let deadline = deadline.and_then(Deadline::instant);
+        Some(deadline.map_or(longest, |deadline| deadline.min(longest)))
+    }
+
     fn poll_too_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let start = now();
-        let Some(until) = self.until.or_else(|| start.checked_add(LONGEST)) else {
+        let Some(until) = self.until.or_else(|| self.ends()) else {
             return Poll::Ready(());
         };
         self.until = Some(until);
