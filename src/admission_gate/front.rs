@@ -155,14 +155,11 @@ impl Front {
     fn retry_after(&self, class: u8, reason: Reason) -> Option<u64> {
         match self.retry_after {
             RetryAfter::Off => None,
-            RetryAfter::Fixed(time) => Some(time.as_secs() + u64::from(time.subsec_nanos() > 0)),
+            RetryAfter::Fixed(time) => Some(gate::whole_seconds(time)),
             RetryAfter::Estimated { min, max } => {
                 let wait = match reason {
                     Reason::Draining => Duration::ZERO,
-                    _ => {
-                        let known = self.root.core.backlog(class, reason, now()).wait();
-                        known.unwrap_or_else(|| self.root.core.queue_timeout())
-                    }
+                    _ => self.root.core.backlog(class, reason, now()).wait(),
                 };
                 Some(gate::spread(wait, min, max, self.root.next_random()))
             }

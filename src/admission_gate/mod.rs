@@ -53,7 +53,9 @@
 //! # Cost
 //! In and out without a wait: no allocation, no clock, no timer, no lock; two locked operations on the gate's word, and
 //! two on its count of references, which [`build_static`](AdmissionGateBuilder::build_static) saves. Per frame: one look
-//! at whether it was the last. A refusal decides by loads alone; its response allocates. A wait costs the lock of the
+//! at whether it was the last. A refusal because all is full, of the standard class
+//! and without a key or a listing, decides by loads alone, others under the lock of the queue; its response allocates,
+//! and takes that lock once more where it estimates `Retry-After`. A wait costs the lock of the
 //! queue twice or three times, one boxed place and, with its first poll, one timer.
 //!
 //! | with | a request costs more |

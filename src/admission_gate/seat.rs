@@ -145,9 +145,7 @@ impl Gate {
     }
 
     pub(super) fn class_name(&self, class: u8) -> &'static str {
-        self.core
-            .class(class)
-            .map_or("standard", |(setup, ..)| setup.name)
+        self.core.class_name(class)
     }
 
     pub(super) fn report_refused(&self, class: u8, reason: Reason, outcome: Outcome) {

@@ -170,6 +170,7 @@ impl<W: Wake> Core<W> {
         let look = self.word.look();
         let freed = look.taken().wrapping_sub(u64::from(look.in_flight())) % Look::WRAP;
         let (waiting, share) = (queue.waiting(), queue.limits.key_share);
+        let otherwise = queue.limits.queue_timeout;
         let per_second = queue.rooms[usize::from(STANDARD)]
             .rate
             .look(now, freed, Look::WRAP);
@@ -180,6 +181,7 @@ impl<W: Wake> Core<W> {
             return Backlog {
                 ahead: 0,
                 per_second: own,
+                otherwise,
             };
         }
         match queue.rooms.get_mut(usize::from(class)) {
@@ -188,11 +190,13 @@ impl<W: Wake> Core<W> {
                 Backlog {
                     ahead: room.waiting,
                     per_second: room.rate.look(now, freed, u64::MAX),
+                    otherwise,
                 }
             }
             _ => Backlog {
                 ahead: waiting,
                 per_second,
+                otherwise,
             },
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Core<W> {
     free_places: AtomicU64,
     pub(super) full: AtomicU64,
     pub(super) queue: Mutex<Queue<W>>,
+    /// The classes' names, which never change: whoever is refused needs no lock to tell of it.
+    names: Box<[&'static str]>,
 }
 
 /// What can be changed while a gate is in use.
@@ -61,6 +63,8 @@ pub(crate) enum Turn {
     Refused(Reason),
 }
 
+const STANDARD_NAME: &str = "standard";
+
 // === impl Ask ===
 
 impl Ask {
@@ -75,12 +79,13 @@ impl<W: Wake> Core<W> {
     /// `classes`: those after the standard class.
     pub(crate) fn new(limits: Limits, classes: impl IntoIterator<Item = ClassSetup>) -> Self {
         let standard = ClassSetup {
-            name: "standard",
+            name: STANDARD_NAME,
             seats: None,
             places: 0,
             apart: false,
         };
-        let rooms = [standard].into_iter().chain(classes).map(Room::new).collect();
+        let rooms: Vec<_> = [standard].into_iter().chain(classes).map(Room::new).collect();
+        let names = rooms.iter().map(|room| room.setup.name).collect();
         let queue = Queue {
             limits,
             rooms,
@@ -100,7 +105,14 @@ impl<W: Wake> Core<W> {
             free_places,
             full: AtomicU64::new(0),
             queue: Mutex::new(queue),
+            names,
         }
+    }
+
+    /// The name of a class; of one that there is not, the standard class's, which it is taken for.
+    pub(crate) fn class_name(&self, class: u8) -> &'static str {
+        let name = self.names.get(usize::from(class));
+        name.copied().unwrap_or(STANDARD_NAME)
     }
 
     /// A seat in the standard class, if there is one at once.

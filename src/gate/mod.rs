@@ -24,6 +24,6 @@ pub(crate) use self::core::{Ask, Core, Entered, Limits, Turn, Wake};
 pub use self::entries::SeatPhase;
 pub(crate) use self::entries::{EntryId, Listed};
 pub(crate) use self::place::PlaceId;
-pub(crate) use self::rate::spread;
+pub(crate) use self::rate::{spread, whole_seconds};
 pub(crate) use self::room::ClassSetup;
 pub(crate) use self::word::MAX_SEATS;

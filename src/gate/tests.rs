@@ -179,12 +179,18 @@ fn a_rate_is_known_once_enough_seats_came_free() {
     );
     assert_eq!(rate.look(at + secs(4), 8, Look::WRAP), Some(2.0));
     // A quiet spell tells nothing: nobody knows how much of it was idle.
-    assert_eq!(rate.look(at + secs(400), 800, Look::WRAP), Some(2.0));
+    assert_eq!(rate.look(at + secs(400), 800, Look::WRAP), None);
+    assert_eq!(rate.look(at + secs(402), 840, Look::WRAP), Some(20.0));
     assert_eq!(
-        rate.look(at + secs(402), 840, Look::WRAP),
-        Some(11.0),
+        rate.look(at + secs(404), 860, Look::WRAP),
+        Some(15.0),
         "half of what was known stays"
     );
+    // Nothing comes free any more: the old rate would call everybody back at once, for ever.
+    let soon = at + secs(404) + Duration::from_millis(500);
+    assert_eq!(rate.look(soon, 860, Look::WRAP), Some(15.0));
+    assert_eq!(rate.look(at + secs(406), 860, Look::WRAP), Some(0.5));
+    assert_eq!(rate.look(at + secs(414), 861, Look::WRAP), Some(0.2));
     let mut rate = Rate::default();
     rate.look(at, Look::WRAP - 4, Look::WRAP);
     assert_eq!(

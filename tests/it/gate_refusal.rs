@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_lifeline::admission_gate::{Key, RetryAfter};
-use tower_lifeline::{AdmissionGate, AdmissionGateLayer, GateLimits};
+use tower_lifeline::{AdmissionGate, AdmissionGateLayer, Deadline, GateLimits};
 
 type Req = Request<BoxBody<Bytes, Infallible>>;
 
@@ -187,6 +187,34 @@ async fn reading_for_an_id_is_bounded_in_time_bytes_and_number() {
         ("text/plain; charset=utf-8", Duration::ZERO)
     );
 
+    // A deadline is no later for that; once it has passed, what is there is read all the same.
+    let within = |mut request: Req, millis| {
+        let deadline = Deadline::after(Duration::from_millis(millis));
+        request.extensions_mut().insert(deadline);
+        request
+    };
+    let start = Instant::now();
+    let late = refused(&layer, within(streamed(halves(900), false), 300)).await;
+    assert_eq!(
+        (content_type(&late), start.elapsed()),
+        ("text/plain; charset=utf-8", Duration::from_millis(300))
+    );
+    let start = Instant::now();
+    let ready = refused(&layer, within(post(&[JSON], CALL), 0)).await;
+    assert_eq!(
+        (content_type(&ready), start.elapsed()),
+        ("application/json", Duration::ZERO)
+    );
+
+    let empty = futures::stream::repeat_with(|| Ok(http_body::Frame::data(Bytes::new())));
+    let endless = Request::post("/").header(JSON.0, JSON.1);
+    let endless = endless.body(BodyExt::boxed(StreamBody::new(empty))).unwrap();
+    assert_eq!(
+        content_type(&refused(&layer, endless).await),
+        "text/plain; charset=utf-8",
+        "frames without bytes come to an end"
+    );
+
     // With 32 being read, the 33rd is refused in the moment.
     let mut readers = tokio::task::JoinSet::new();
     for _ in 0..32 {
@@ -308,11 +336,24 @@ async fn retry_after_follows_the_rate_once_it_is_known() {
         "they are spread: {known:?}"
     );
 
+    // Then nothing comes free any more.
+    for _ in 0..9 {
+        sleep(Duration::from_secs(8)).await;
+        said.push(retry_after(&refused(&layer, post(&[], "")).await).unwrap());
+    }
+    assert!(said.last() >= Some(&40), "{said:?}");
+
     let fixed = layer
         .clone()
         .with_retry_after(RetryAfter::Fixed(Duration::from_millis(7500)))
         .unwrap();
     assert_eq!(retry_after(&refused(&fixed, post(&[], "")).await), Some(8));
+    let endless = RetryAfter::Fixed(Duration::MAX);
+    let endless = layer.clone().with_retry_after(endless).unwrap();
+    assert_eq!(
+        retry_after(&refused(&endless, post(&[], "")).await),
+        Some(u64::MAX)
+    );
     let off = layer.clone().with_retry_after(RetryAfter::Off).unwrap();
     assert_eq!(retry_after(&refused(&off, post(&[], "")).await), None);
     let (min, max) = (Duration::from_secs(30), Duration::from_secs(30));
