@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::clock::now;
 use crate::event::{CallOutcome, Event, Observer, Outcome, Reporter};
+use crate::refusal::Reason;
 
 /// Writes events to `tracing`, at most ten lines a second for each kind of event once a burst of fifty has
 /// passed: a flood of refusals must not become a flood of log lines. How many were left out stands in the
-/// next line, as `suppressed`.
+/// next line of that kind, as `suppressed`. Refusals because a key has its share are kinds of their own, so that
+/// one client's excess hides no overload.
 ///
 /// | event | level |
 /// |---|---|
@@ -32,7 +34,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 10;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -126,7 +128,7 @@ impl Observer for Log {
                 reason,
                 outcome: Outcome::WouldHaveRefused,
             } => {
-                if let Some(suppressed) = self.admit(5) {
+                if let Some(suppressed) = self.admit(if reason == Reason::KeyShare { 9 } else { 5 }) {
                     tracing::info!(target: "tower_lifeline", gate, class, reason = reason.as_str(), suppressed, "a gate would have refused");
                 }
             }
@@ -136,12 +138,14 @@ impl Observer for Log {
                 reason,
                 outcome,
             } => {
-                if let Some(suppressed) = self.admit(6) {
+                if let Some(suppressed) = self.admit(if reason == Reason::KeyShare { 8 } else { 6 }) {
                     tracing::warn!(target: "tower_lifeline", gate, class, reason = reason.as_str(), ?outcome, suppressed, "a gate refused");
                 }
             }
             Event::GateAbandoned { gate, class, waited } => {
-                tracing::debug!(target: "tower_lifeline", gate, class, ?waited, "somebody who waited for a seat went away");
+                if let Some(suppressed) = self.admit(7) {
+                    tracing::debug!(target: "tower_lifeline", gate, class, ?waited, suppressed, "somebody who waited for a seat went away");
+                }
             }
             Event::GateWaited { gate, class, waited } => {
                 tracing::trace!(target: "tower_lifeline", gate, class, ?waited, "a seat after a wait");
@@ -195,5 +199,27 @@ mod tests {
         assert_eq!(valve.admit(start + LINE_EVERY), Some(950));
         assert_eq!(valve.admit(start + LINE_EVERY), None);
         assert_eq!(valve.admit(start + Duration::from_secs(60)), Some(1));
+    }
+
+    #[test]
+    fn one_keys_excess_hides_no_overload() {
+        let (log, outcome) = (Log::new(), Outcome::Refused(429));
+        let (gate, class) = ("gate", "standard");
+        for reason in [Reason::KeyShare; 100] {
+            let event = Event::GateRefused {
+                gate,
+                class,
+                reason,
+                outcome,
+            };
+            log.on_event(&event);
+        }
+        let waited = Duration::ZERO;
+        for _ in 0..100 {
+            log.on_event(&Event::GateAbandoned { gate, class, waited });
+        }
+        let valves = log.valves.lock().unwrap();
+        assert!(valves[8].suppressed > 0 && valves[7].suppressed > 0);
+        assert!(valves[6].full_at.is_none() && valves[5].full_at.is_none());
     }
 }
