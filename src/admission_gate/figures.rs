@@ -30,7 +30,7 @@ pub struct GateFigures {
     pub waited: u64,
     /// Refused because seats and places were taken.
     pub refused_full: u64,
-    /// Refused because the wait took too long.
+    /// Refused because the wait took too long, for a seat or, with a seat, for the inner service to be ready.
     pub refused_timeout: u64,
     /// Refused because their key had its share.
     pub refused_key_share: u64,

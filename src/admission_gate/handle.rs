@@ -242,9 +242,7 @@ impl AdmissionGate {
         reason = "to close without waiting is what many want"
     )]
     pub fn close(&self) -> Drained {
-        let was_closed = self.figures().is_closed;
-        self.root.core.close();
-        if !was_closed {
+        if self.root.core.close() {
             self.root
                 .reporter
                 .report(&Event::GateClosed { gate: self.root.name });

@@ -131,8 +131,9 @@ impl Queued {
 impl Drop for Queued {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.root.core.abandon(&place);
-            self.report(|gate, class, waited| Event::GateAbandoned { gate, class, waited });
+            if self.root.core.abandon(&place) {
+                self.report(|gate, class, waited| Event::GateAbandoned { gate, class, waited });
+            }
         }
     }
 }

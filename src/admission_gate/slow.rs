@@ -90,6 +90,8 @@ where
         match self.service.poll_ready(cx) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            // The exempt are not refused here either.
+            Poll::Pending if hold.is_none() => return Poll::Pending,
             // The wait for the inner service ends when the wait for the seat would have ended.
             Poll::Pending => {
                 let wait = wait.get_or_insert_with(|| {
@@ -100,6 +102,7 @@ where
                     Wait::new(self.front.root.core.queue_timeout(), deadline, now())
                 });
                 let reason = ready!(wait.poll(cx));
+                self.front.root.core.count_timed_out();
                 return self.refuse(reason);
             }
         }

@@ -37,26 +37,28 @@ impl<W: Wake> Core<W> {
         }
     }
 
-    /// Lets nobody in any more, and sends away those who wait.
-    pub(crate) fn close(&self) {
+    /// Lets nobody in any more, and sends away those who wait. False: it was closed before.
+    pub(crate) fn close(&self) -> bool {
         self.locked(|queue| {
-            self.word.close();
+            let is_first = self.word.close();
             queue.turn_all_away();
             queue.settle(&self.word);
-        });
+            is_first
+        })
     }
 
     /// Whether everybody is out of a closed gate; if not, `waker` is woken when they are. `id` tells the
     /// askers apart.
     pub(crate) fn poll_drained(&self, id: u64, waker: W) -> bool {
-        let mut _before = None;
+        // Both outlive the lock: dropping a waker may run anything.
+        let (mut waker, mut _before) = (Some(waker), None);
         self.locked(|queue| {
             if self.word.look().is_closed() && queue.is_empty(&self.word) {
                 return true;
             }
             match queue.drains.iter_mut().find(|(asker, _)| *asker == id) {
-                Some((_, known)) => _before = Some(std::mem::replace(known, waker)),
-                None => queue.drains.push((id, waker)),
+                Some((_, known)) => _before = waker.take().map(|waker| std::mem::replace(known, waker)),
+                None => queue.drains.extend(waker.take().map(|waker| (id, waker))),
             }
             false
         })
@@ -72,6 +74,11 @@ impl<W: Wake> Core<W> {
 
     pub(crate) fn queue_timeout(&self) -> Duration {
         self.queue.lock().limits.queue_timeout
+    }
+
+    /// Counts somebody who is refused because what they waited for, with a seat, took too long.
+    pub(crate) fn count_timed_out(&self) {
+        self.queue.lock().counts.timed_out += 1;
     }
 
     pub(crate) fn set_limits(&self, change: impl FnOnce(&mut Limits)) {

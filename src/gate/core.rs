@@ -1,5 +1,6 @@
 //! The gate's core as others see it: each method is one step, after which whoever has to be woken was woken.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::entries::{Entry, EntryId, Listed};
@@ -143,12 +144,12 @@ impl<W: Wake> Core<W> {
         waker: W,
         listed: impl FnOnce() -> Option<Listed>,
     ) -> Turn {
-        // Outlives the lock: dropping a waker may run anything.
-        let mut _before = None;
+        // Both outlive the lock: dropping a waker may run anything.
+        let (mut waker, mut _before) = (Some(waker), None);
         self.locked(|queue| {
             let Some(at) = place else { return Turn::Wait };
             if let PlaceState::Waiting(known) = queue.places.state(at) {
-                _before = known.replace(waker);
+                _before = std::mem::replace(known, waker.take());
                 return Turn::Wait;
             }
             let turn = queue.collect(at, listed);
@@ -171,9 +172,10 @@ impl<W: Wake> Core<W> {
         })
     }
 
-    /// Whoever waited is gone. A seat that they had been given in this moment goes to the next.
-    pub(crate) fn abandon(&self, place: &PlaceId) {
-        let _before = self.locked(|queue| {
+    /// Whoever waited is gone. A seat that they had been given in this moment goes to the next. False: they had
+    /// been refused before, and are counted there.
+    pub(crate) fn abandon(&self, place: &PlaceId) -> bool {
+        let before = self.locked(|queue| {
             let (class, key, state) = queue.leave(place);
             match state {
                 PlaceState::Seated => queue.free(&self.word, class, key),
@@ -183,6 +185,7 @@ impl<W: Wake> Core<W> {
             queue.counts.abandoned += u64::from(!matches!(state, PlaceState::Refused(_)));
             state
         });
+        !matches!(before, PlaceState::Refused(_))
     }
 
     /// Gives a seat back.
@@ -227,7 +230,11 @@ impl<W: Wake> Core<W> {
             }
             (result, std::mem::take(&mut queue.woken))
         };
-        woken.into_iter().for_each(Wake::wake);
+        for waiter in woken {
+            // A panic there is not ours: it must lose neither the others, nor a seat in `result`. The panic hook
+            // has told of it.
+            drop(catch_unwind(AssertUnwindSafe(|| waiter.wake())));
+        }
         result
     }
 

@@ -142,7 +142,7 @@ fn many_threads_never_exceed_the_limit_and_lose_nothing() {
                 for _ in 0..20_000 {
                     match core.enter(Ask::default(), true) {
                         Entered::Seat(seat) => core.release(seat),
-                        Entered::Waiting(place) if random.below(2) == 0 => core.abandon(&place),
+                        Entered::Waiting(place) if random.below(2) == 0 => assert!(core.abandon(&place)),
                         Entered::Waiting(place) => {
                             if let Turn::Seat(seat) = core.time_out(place, || None) {
                                 core.release(seat);

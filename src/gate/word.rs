@@ -125,8 +125,9 @@ impl Word {
         }
     }
 
-    pub(crate) fn close(&self) {
-        self.bits.fetch_or(CLOSED, Ordering::AcqRel);
+    /// False: it was closed before.
+    pub(crate) fn close(&self) -> bool {
+        self.bits.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0
     }
 
     pub(crate) fn set_dry(&self, dry: bool) {

@@ -260,9 +260,15 @@ async fn events_tell_of_waits_refusals_and_the_end() {
     sleep(Duration::from_secs(2)).await;
     waiter.abort();
     sleep(Duration::from_secs(1)).await;
-    drop(held);
+    // Refused by the end, which nobody tells it: it has not gone away.
+    let mut unheard = gate.enter();
+    assert!(poll(&mut unheard).is_pending());
+    let closed = gate.close();
+    drop((unheard, held));
+    closed.await;
     gate.close().await;
-    gate.close().await;
+    let figures = gate.figures();
+    assert_eq!((figures.abandoned, figures.refused_draining), (1, 1));
     let said: Vec<_> = events
         .lock()
         .unwrap()

@@ -20,7 +20,9 @@ use http_body_util::{BodyExt, Empty, Full};
 use tokio::time::{Instant, sleep};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_lifeline::{AdmissionGate, AdmissionGateLayer, Deadline, GateLimits, SharedSeat};
+use tower_lifeline::{
+    AdmissionGate, AdmissionGateLayer, Class, Deadline, GateLimits, RequestHead, SharedSeat,
+};
 
 use crate::scripted::{Scripted, Step, data};
 
@@ -404,7 +406,7 @@ async fn an_inner_service_is_called_only_when_it_is_ready() {
         start.elapsed() < Duration::from_secs(7),
         "the wait for the inner service ends as one for a seat"
     );
-    assert_eq!(taken(&gate), (0, 0));
+    assert_eq!((taken(&gate), gate.figures().refused_timeout), ((0, 0), 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -499,7 +501,9 @@ async fn a_future_that_is_never_polled_gives_back_what_it_took() {
 
 /// Says what it is told to when it is asked whether it is ready.
 #[derive(Clone)]
-struct Told(Arc<Mutex<Vec<Poll<Result<(), &'static str>>>>>);
+struct Told(Arc<Mutex<Vec<Said>>>);
+
+type Said = Poll<Result<(), &'static str>>;
 
 impl Service<Req> for Told {
     type Response = Response<Full<Bytes>>;
@@ -528,4 +532,23 @@ async fn an_inner_service_that_has_failed_is_no_longer_ready() {
     assert!(waits.as_mut().poll(&mut cx).is_pending());
     drop(waits);
     assert_eq!(taken(&gate), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_exempt_wait_for_the_inner_service_as_long_as_it_takes() {
+    let said = vec![Poll::Pending, Poll::Pending, Poll::Pending, Poll::Ready(Ok(()))];
+    let inner = Told(Arc::new(Mutex::new(said)));
+    let layer = AdmissionGateLayer::new(gate(1, 0)).classify(|_: &RequestHead<'_>| Class::EXEMPT);
+    let mut service = layer.layer(inner);
+    let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    let mut waits = Box::pin(service.call(request(Method::GET)));
+    for _ in 0..2 {
+        assert!(waits.as_mut().poll(&mut cx).is_pending());
+        sleep(Duration::from_secs(60)).await;
+    }
+    let Poll::Ready(Ok(answer)) = waits.as_mut().poll(&mut cx) else {
+        panic!("the inner service was ready")
+    };
+    assert_eq!(answer.status(), StatusCode::OK);
 }

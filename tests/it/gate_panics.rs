@@ -4,7 +4,9 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,4 +62,40 @@ async fn an_observer_that_panics_in_a_dry_run_takes_no_seat_with_it() {
     drop(held);
     assert_eq!((gate.figures().in_flight, gate.seats().len()), (0, 0));
     timeout(Duration::from_secs(1), gate.close()).await.unwrap();
+}
+
+#[derive(Debug, Default)]
+struct Bell(AtomicU32);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic_quietly();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_loses_neither_the_others_nor_a_seat() {
+    let gate = AdmissionGate::new(limits(1, 3));
+    let held = gate.try_enter().unwrap();
+    let bell = Arc::new(Bell::default());
+    let waker = bell.clone().into();
+    let mut waiters = [gate.enter(), gate.enter(), gate.enter()];
+    for waiter in &mut waiters {
+        assert!(waiter.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    }
+    gate.set_max_in_flight(3).unwrap();
+    assert_eq!(bell.0.load(Ordering::SeqCst), 2);
+    drop(held);
+    assert_eq!(bell.0.load(Ordering::SeqCst), 3);
+    let seats = waiters.map(|mut waiter| match poll(&mut waiter) {
+        Poll::Ready(Ok(seat)) => seat,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(gate.figures().in_flight, 3);
+    let mut drained = gate.close();
+    assert!(drained.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    drop(seats);
+    assert_eq!(bell.0.load(Ordering::SeqCst), 4);
+    timeout(Duration::from_secs(1), drained).await.unwrap();
 }

@@ -486,7 +486,9 @@ fn random_steps_agree_with_the_model() {
         }
         // Everybody goes: nothing may be left.
         let places: Vec<_> = run.places.drain().map(|(_, place)| place).collect();
-        places.iter().for_each(|place| run.core.abandon(place));
+        for place in places {
+            run.core.abandon(&place);
+        }
         for (_, entry) in run.seats.drain() {
             run.core.release(entry);
         }
