@@ -8,13 +8,14 @@ use http::{HeaderMap, Method};
 use super::{Class, Classify};
 use crate::media::{self, EVENT_STREAM};
 use crate::request_head::RequestHead;
-use crate::rpc;
+use crate::rpc::{self, CallSlot, Message};
 
 /// The classes of MCP requests. See [`AdmissionGateBuilder::mcp`](super::AdmissionGateBuilder::mcp).
 ///
 /// | request | class |
 /// |---|---|
 /// | a path given to [`health`](Self::health) | exempt |
+/// | a path not given to [`only`](Self::only), where one was | standard |
 /// | `subscriptions/listen`, and a GET that accepts `text/event-stream` | `streams`: apart from the whole, 1024 seats |
 /// | DELETE (the end of a session), OPTIONS | exempt |
 /// | `ping`, `initialize`, `tools/list`, `notifications/…` | exempt |
@@ -23,13 +24,20 @@ use crate::rpc;
 /// | all others | standard |
 ///
 /// The method is believed where `Mcp-Method` names it and `MCP-Protocol-Version` is 2026-07-28 or newer: from that
-/// revision on a server has to refuse a request whose headers and body disagree. Older requests and those
-/// without the headers are standard, `initialize` and `ping` of old clients among them: what they are stands
-/// in the body, which is read too late to decide, and a claim that nothing binds would be a way around the gate.
+/// revision on an MCP server has to refuse a request whose headers and body disagree. Older requests and those
+/// without the headers are standard: what they are stands in the body, which is read too late to decide, and a
+/// claim that nothing binds would be a way around the gate. Only where a layer outside has read the body and noted
+/// the call in a [`CallSlot`] of the extensions are `initialize` and `ping` of old clients exempt as well.
+///
+/// **Say where MCP is served**, with [`only`](Self::only), wherever the gate stands before anything else too: other
+/// handlers compare no headers with bodies, so without a path a POST, DELETE, OPTIONS or GET to *them* passes the
+/// gate without a seat as soon as its method or its headers say so.
 #[derive(Clone, Debug)]
 pub struct McpClasses {
     streams: Class,
     health: Vec<Box<str>>,
+    /// Where MCP is served; empty: everywhere.
+    paths: Vec<Box<str>>,
     methods: HashMap<Box<str>, Class>,
     tools: HashMap<Box<str>, Class>,
 }
@@ -45,6 +53,7 @@ impl McpClasses {
         Self {
             streams,
             health: Vec::new(),
+            paths: Vec::new(),
             methods,
             tools: HashMap::new(),
         }
@@ -54,6 +63,15 @@ impl McpClasses {
     #[must_use]
     pub fn health(mut self, path: &str) -> Self {
         self.health.push(path.into());
+        self
+    }
+
+    /// Classifies the requests to this path (`/mcp`) alone, exactly as the layer sees it: within a nested router
+    /// without the prefix. May be given more than once. All other requests are standard, but for
+    /// [`health`](Self::health).
+    #[must_use]
+    pub fn only(mut self, path: &str) -> Self {
+        self.paths.push(path.into());
         self
     }
 
@@ -78,9 +96,10 @@ impl McpClasses {
         self
     }
 
-    fn by_method(&self, headers: &HeaderMap) -> Class {
+    fn by_method(&self, head: &RequestHead<'_>) -> Class {
+        let headers = head.headers();
         let Some(method) = rpc::header_method(headers) else {
-            return Class::STANDARD;
+            return by_body(head);
         };
         if method == rpc::SUBSCRIPTIONS_LISTEN {
             return self.streams;
@@ -98,15 +117,28 @@ impl McpClasses {
 
 impl Classify for McpClasses {
     fn classify(&self, head: &RequestHead<'_>) -> Class {
-        if self.health.iter().any(|path| **path == *head.uri().path()) {
+        let is_among = |paths: &[Box<str>]| paths.iter().any(|path| **path == *head.uri().path());
+        if is_among(&self.health) {
             return Class::EXEMPT;
         }
+        if !self.paths.is_empty() && !is_among(&self.paths) {
+            return Class::STANDARD;
+        }
         match *head.method() {
-            Method::POST => self.by_method(head.headers()),
+            Method::POST => self.by_method(head),
             Method::GET if media::accepts(head.headers(), EVENT_STREAM) => self.streams,
             Method::DELETE | Method::OPTIONS => Class::EXEMPT,
             _ => Class::STANDARD,
         }
+    }
+}
+
+/// What only the body tells, where somebody has read it already.
+fn by_body(head: &RequestHead<'_>) -> Class {
+    let call = head.extensions().get::<CallSlot>().and_then(CallSlot::call);
+    match call.and_then(Message::method) {
+        Some("initialize" | "ping") => Class::EXEMPT,
+        _ => Class::STANDARD,
     }
 }
 
@@ -200,6 +232,48 @@ mod tests {
             let mut headers = vec![("mcp-method", "ping")];
             headers.extend(version.map(|version| ("mcp-protocol-version", version)));
             assert_eq!(of(&head(Method::POST, "/mcp", &headers)), Class::STANDARD);
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_read_binds_as_well() {
+        let with = |json: &str| {
+            let mut request = head(Method::POST, "/mcp", &[]);
+            let (slot, mut scanner) = (CallSlot::new(), rpc::Scanner::new());
+            scanner.feed(json.as_bytes());
+            slot.fill(scanner.finish().unwrap());
+            request.extensions_mut().insert(slot);
+            of(&request)
+        };
+        assert_eq!(with(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#), Class::EXEMPT);
+        assert_eq!(
+            with(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#),
+            Class::STANDARD
+        );
+    }
+
+    #[test]
+    fn elsewhere_nothing_that_a_request_says_of_itself_counts() {
+        let classes = McpClasses::new(Class::new(1)).health("/healthz").only("/mcp");
+        let of = |method, path| {
+            let headers = [
+                ("mcp-method", "ping"),
+                ("mcp-protocol-version", "2026-07-28"),
+                ("accept", "text/event-stream"),
+            ];
+            classes.classify(&RequestHead::of(&head(method, path, &headers)))
+        };
+        for (method, class) in [
+            (Method::POST, Class::EXEMPT),
+            (Method::DELETE, Class::EXEMPT),
+            (Method::OPTIONS, Class::EXEMPT),
+            (Method::GET, Class::new(1)),
+        ] {
+            assert_eq!(of(method.clone(), "/mcp"), class);
+            for path in ["/", "/mcp/", "/other"] {
+                assert_eq!(of(method.clone(), path), Class::STANDARD, "{method} {path}");
+            }
+            assert_eq!(of(method, "/healthz"), Class::EXEMPT);
         }
     }
 

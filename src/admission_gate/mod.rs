@@ -78,7 +78,7 @@
 //! - It does not see a client that stops reading; a layer outside that does can note it in a
 //!   [`ClientStall`](crate::ClientStall), and the listing shows it.
 //! - The class and the key come from the head alone. What an MCP request of a revision before 2026-07-28 asks for
-//!   stands in its body: it is standard.
+//!   stands in its body: it is standard, unless a layer outside has read that, see [`McpClasses`].
 //! - A lowered limit ends nobody's work, and a lowered `max_queue` sends nobody away who waits.
 //! - A seat whose waiter was called but has not come for it yet counts as taken, and is not in the listing.
 //! - One key counts in and waiting together; there is no queue of its own per key.
@@ -97,7 +97,7 @@
 //! let mut builder = AdmissionGate::builder(limits).name("mcp");
 //! // At most two of the four for the slow tool; lists, pings and health checks need no seat.
 //! let slow = builder.class("slow", ClassLimits::inside(2));
-//! let classes = builder.mcp().health("/healthz").tool("research", slow);
+//! let classes = builder.mcp().only("/mcp").health("/healthz").tool("research", slow);
 //! let gate = builder.build()?;
 //!
 //! let app: Router = Router::new()
