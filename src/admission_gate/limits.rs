@@ -44,7 +44,8 @@ pub enum RetryAfter {
     /// Always this, without a spread: all who were sent away together come back together.
     Fixed(Duration),
     /// The time in which the queue ahead is served, at the rate at which seats came free lately (once eight
-    /// did; the `queue_timeout` before, and after ten seconds without a refusal), spread upwards by up to half, and within these limits.
+    /// did; the `queue_timeout` before, and after ten seconds without a refusal), spread upwards by up to half,
+    /// and within these limits. While nothing comes free it grows.
     Estimated {
         /// The least that is said. Default: 1 s, the finest step that the header has.
         min: Duration,

@@ -39,8 +39,8 @@
 //! The layer's service is always ready, unless the inner one has failed. A request takes its seat or its place in
 //! `call`; no seat is ever held in `poll_ready`. If the inner service was ready it is called in that moment. If it was
 //! not, the request waits for it with its seat, for as long as it could have waited for a seat, and is refused with 504
-//! after that; the exempt wait on. Were the inner service's `Pending` passed on, requests would pile up before the gate, uncounted and
-//! for ever. While a request waits for a seat, and once it is refused, nothing inside is reserved for it: its
+//! after that; the exempt wait on. Were the inner service's `Pending` passed on, requests would pile up before the
+//! gate, uncounted and for ever. While a request waits for a seat, and once it is refused, nothing inside is reserved for it: its
 //! clone of the service is asked for readiness only when it has the seat.
 //!
 //! # Place in the stack
