@@ -76,6 +76,52 @@ pub enum Event {
         /// The name of the gate.
         gate: &'static str,
     },
+    /// An event stream was silent, and got its first heartbeat for that.
+    #[non_exhaustive]
+    FirstHeartbeat {
+        /// How long it had been silent.
+        silence: Duration,
+    },
+    /// A request was answered with an event stream before its service had answered.
+    #[non_exhaustive]
+    CommittedEarly {
+        /// How long the service had been waited for.
+        waited: Duration,
+    },
+    /// Something of an answer was lost, because it came after its stream had begun.
+    #[non_exhaustive]
+    CommitLost {
+        /// What it was.
+        lost: Lost,
+    },
+    /// A stream ended because the server shuts down.
+    #[non_exhaustive]
+    Farewell {
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// What of a late answer no client will see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lost {
+    /// This status, in whose stead the client has seen 200.
+    Status(u16),
+    /// So many headers, names counted once.
+    Headers(u16),
+    /// The error of the service itself, in whose stead the client has got an error event.
+    ServiceError,
+    /// The rest of a body that broke off; the client has got an error event.
+    BodyFailed,
+    /// A body that was larger than this many bytes; the client has got an error event.
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// A body that has no place in an event stream, because it is compressed or no text; the client has got an
+    /// error event.
+    Format,
 }
 
 /// Whose phase ran out.
@@ -237,6 +283,44 @@ impl DeadlineHeader {
         match self {
             Self::GrpcTimeout => "grpc-timeout",
             Self::EnvoyExpectedTimeout => "x-envoy-expected-rq-timeout-ms",
+        }
+    }
+}
+
+// === impl Lost ===
+
+impl Lost {
+    /// One word for logs, metrics and the `reason` member of an answer.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status(_) => "late_status",
+            Self::Headers(_) => "late_headers",
+            Self::ServiceError => "service_error",
+            Self::BodyFailed => "body_failed",
+            Self::TooLarge { .. } => "too_large",
+            Self::Format => "format",
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(
+                f,
+                "the service answered with status {status} after this stream had begun"
+            ),
+            Self::Headers(count) => write!(f, "the service set {count} headers after this stream had begun"),
+            Self::ServiceError => f.write_str("the service failed after this stream had begun"),
+            Self::BodyFailed => f.write_str("the answer broke off after this stream had begun"),
+            Self::TooLarge { limit } => {
+                write!(
+                    f,
+                    "the answer has more than the {limit} bytes that fit into one event of this stream"
+                )
+            }
+            Self::Format => f.write_str("the answer is in a format that does not fit into an event stream"),
         }
     }
 }

@@ -6,12 +6,14 @@
 //! | one timeout value for everything | [`phase_timeout`]: head, silence and total of an answer each have a limit |
 //! | limits that add up to more than a caller waits | [`request_deadline`]: one [`Deadline`] for all that a request does |
 //! | overload | [`admission_gate`]: so many at once, a short queue, and a clean refusal for the rest |
+//! | a proxy closes a stream that is silent, or gives up before its first byte | [`sse_heartbeat`]: beats where they are legal, and slow answers that become streams in time |
 //! | an upload that drips | [`request_body`]: idle, total and minimum rate of a request body |
 //! | a database or a model that does not connect, answer, go on or end | [`outgoing`]: the same phases around a client |
 //!
 //! # Order
-//! Outermost first: [`DeadlineLayer`], [`RequestBodyLayer`], [`AdmissionGateLayer`], [`PhaseTimeoutLayer`], the handler. Each is useful
-//! alone. How it is all put together, and why, stands in the architecture document of the repository.
+//! Outermost first: [`DeadlineLayer`], [`RequestBodyLayer`], [`SseHeartbeatLayer`], [`AdmissionGateLayer`],
+//! [`PhaseTimeoutLayer`], the handler. Each is useful alone. How it is all put together, and why, stands in the
+//! architecture document of the repository.
 //!
 //! # Features
 //! Layers need none. A feature adds, and never changes what is there without it.
@@ -33,6 +35,7 @@ pub mod request_body;
 pub mod request_deadline;
 pub mod rpc;
 pub mod sse;
+pub mod sse_heartbeat;
 
 mod call;
 mod client_stall;
@@ -59,7 +62,7 @@ pub use self::call::DeadlineCall;
 pub use self::client_stall::ClientStall;
 pub use self::deadline::Deadline;
 pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
-pub use self::event::{CallOutcome, DeadlineHeader, Event, Observer, Outcome, Reporter, Side};
+pub use self::event::{CallOutcome, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, Side};
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
@@ -67,6 +70,7 @@ pub use self::reply::ReplyBody;
 pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;
+pub use self::sse_heartbeat::{HeartbeatSettings, SseHeartbeatLayer};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

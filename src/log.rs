@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::clock::now;
-use crate::event::{CallOutcome, Event, Observer, Outcome, Reporter};
+use crate::event::{CallOutcome, Event, Lost, Observer, Outcome, Reporter};
 use crate::refusal::Reason;
 
 /// Writes events to `tracing`, at most ten lines a second for each kind of event once a burst of fifty has
@@ -14,10 +14,10 @@ use crate::refusal::Reason;
 ///
 /// | event | level |
 /// |---|---|
-/// | a phase ran out, a call ran out of time, a gate refused | `WARN` |
-/// | a phase that only reports ran out, a gate would have refused, a gate was closed | `INFO` |
-/// | a deadline header was not understood; a call was dropped; somebody left a queue | `DEBUG` |
-/// | a call completed, a seat was waited for (not limited) | `TRACE` |
+/// | a phase ran out, a call ran out of time, a gate refused; something of a late answer was lost, headers apart | `WARN` |
+/// | a phase that only reports ran out, a gate would have refused, a gate was closed; an answer was late enough to become a stream, headers of it were lost | `INFO` |
+/// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye | `DEBUG` |
+/// | a call completed, a seat was waited for, a stream got its first heartbeat (not limited) | `TRACE` |
 ///
 /// The target of each line is `tower_lifeline`.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 10;
+const KINDS: usize = 14;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -122,6 +122,31 @@ impl Observer for Log {
                     tracing::debug!(target: "tower_lifeline", header = header.name(), suppressed, "a deadline header makes no sense and was ignored");
                 }
             }
+            Event::FirstHeartbeat { silence } => {
+                tracing::trace!(target: "tower_lifeline", ?silence, "a silent stream is kept alive");
+            }
+            Event::CommittedEarly { waited } => {
+                if let Some(suppressed) = self.admit(10) {
+                    tracing::info!(target: "tower_lifeline", ?waited, suppressed, "an answer is late, its event stream begins without it");
+                }
+            }
+            Event::CommitLost {
+                lost: lost @ Lost::Headers(_),
+            } => {
+                if let Some(suppressed) = self.admit(11) {
+                    tracing::info!(target: "tower_lifeline", lost = lost.as_str(), suppressed, "{lost}");
+                }
+            }
+            Event::CommitLost { lost } => {
+                if let Some(suppressed) = self.admit(12) {
+                    tracing::warn!(target: "tower_lifeline", lost = lost.as_str(), suppressed, "{lost}");
+                }
+            }
+            Event::Farewell { outcome } => {
+                if let Some(suppressed) = self.admit(13) {
+                    tracing::debug!(target: "tower_lifeline", ?outcome, suppressed, "a stream was told goodbye");
+                }
+            }
             Event::GateRefused {
                 gate,
                 class,
@@ -185,6 +210,9 @@ impl Valve {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -199,6 +227,54 @@ mod tests {
         assert_eq!(valve.admit(start + LINE_EVERY), Some(950));
         assert_eq!(valve.admit(start + LINE_EVERY), None);
         assert_eq!(valve.admit(start + Duration::from_secs(60)), Some(1));
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_log_says_what_was_lost_louder_than_what_was_kept() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .finish();
+        let log = Log::new();
+        tracing::subscriber::with_default(subscriber, || {
+            log.on_event(&Event::FirstHeartbeat {
+                silence: Duration::from_millis(1),
+            });
+            log.on_event(&Event::CommittedEarly {
+                waited: Duration::from_millis(1),
+            });
+            log.on_event(&Event::CommitLost {
+                lost: Lost::Headers(2),
+            });
+            log.on_event(&Event::CommitLost {
+                lost: Lost::Status(503),
+            });
+            log.on_event(&Event::Farewell {
+                outcome: Outcome::SaidGoodbye,
+            });
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let levels: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .collect();
+        assert_eq!(levels, ["TRACE", "INFO", "INFO", "WARN", "DEBUG"], "{text}");
     }
 
     #[test]

@@ -31,12 +31,24 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
         .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
+/// Whether a parameter is a weight of nothing, by which a caller says what it does not accept.
+fn refuses(parameter: &str) -> bool {
+    let weight = parameter
+        .split_once('=')
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, value)| value.trim().parse() == Ok(0.0))
+}
+
 /// Hands over the media ranges that an `Accept` header lists, without their parameters.
 pub(crate) fn for_each_accepted(headers: &HeaderMap, mut each: impl FnMut(&str)) {
     for value in headers.get_all(ACCEPT) {
         let Ok(ranges) = value.to_str() else { continue };
         for range in ranges.split(',') {
-            each(range.split(';').next().unwrap_or_default().trim());
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default();
+            if !parts.any(refuses) {
+                each(media_type);
+            }
         }
     }
 }
@@ -100,7 +112,13 @@ mod tests {
 
     #[test]
     fn accepted_ranges_are_listed_without_their_weights() {
-        let several = headers(ACCEPT, &["application/json, text/event-stream;q=0.5", "*/*"]);
+        let several = headers(
+            ACCEPT,
+            &[
+                "application/json, text/event-stream;q=0.5, text/plain; q=0.000",
+                "*/*",
+            ],
+        );
         let mut ranges = Vec::new();
         for_each_accepted(&several, |range| ranges.push(range.to_owned()));
         assert_eq!(ranges, ["application/json", "text/event-stream", "*/*"]);
