@@ -22,7 +22,9 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Empty;
 use tower::{Layer, Service};
-use tower_lifeline::{PhaseLimits, PhaseTimeoutLayer};
+use tower_lifeline::{
+    AdmissionGate, AdmissionGateLayer, GateLimits, PhaseLimits, PhaseTimeoutLayer, SseHeartbeatLayer,
+};
 
 use self::parts::{Handler, Script};
 
@@ -125,6 +127,40 @@ fn events_cost_what_frames_cost() {
     );
     assert_eq!(few.allocations, many.allocations);
     assert!(many.clock_reads <= few.clock_reads + 100, "{few:?} {many:?}");
+}
+
+#[test]
+fn a_heartbeat_costs_streams_that_are_not_silent_nothing() {
+    let layer = SseHeartbeatLayer::default();
+    assert_eq!(exchange(&layer, READY), NOTHING);
+    for frames in [1, 3200] {
+        assert_eq!(exchange(&layer, Script { frames, ..EVENTS }).clock_reads, 0);
+    }
+    let few = exchange(&layer, Script { frames: 1, ..EVENTS });
+    let many = exchange(
+        &layer,
+        Script {
+            frames: 3200,
+            ..EVENTS
+        },
+    );
+    assert_eq!(few.allocations, many.allocations);
+}
+
+#[test]
+fn a_gate_with_room_costs_nothing() {
+    let gate = AdmissionGateLayer::new(AdmissionGate::new(GateLimits::builder(8).build().unwrap()));
+    assert_eq!(exchange(&gate, READY), NOTHING);
+    assert_eq!(
+        exchange(
+            &gate,
+            Script {
+                frames: 3200,
+                ..STREAM
+            }
+        ),
+        NOTHING
+    );
 }
 
 #[test]
