@@ -47,7 +47,7 @@
 //! ### What becomes of a late answer
 //! | the service answers | a JSON-RPC request gets | any other request gets |
 //! |---|---|---|
-//! | an event stream | that stream, but for a byte order mark at its front | the same |
+//! | an event stream | that stream, but for a byte order mark at its front; if it breaks off, an error | the same; if it breaks off, so does this one |
 //! | 2xx, JSON | one message; line ends in it, which JSON has only between tokens, become spaces | the same |
 //! | 2xx, other text | an error | one message |
 //! | 2xx, nothing | an error | the end |
@@ -58,8 +58,9 @@
 //! | something compressed, not text, or larger than `max_late_body` | an error | an event named `error` with problem details |
 //!
 //! Where it says *an error*, a message goes out with the request's own id, the code -32603 and a `data.reason`
-//! ([`Lost::as_str`](crate::Lost::as_str)); then the stream ends. A late *event stream* that breaks off breaks
-//! off here too: it may have answered already, and must not look whole.
+//! ([`Lost::as_str`](crate::Lost::as_str)); then the stream ends. A late *event stream* that breaks off
+//! between two events gets that error too, unless its call has been answered; else it breaks off here as well,
+//! and does not look whole.
 //!
 //! ### Who leaves whom
 //! Dropping the committed body drops the service's future or body in that moment, as hyper does with a handler
@@ -75,7 +76,7 @@
 //!
 //! | the stream | says | and ends |
 //! |---|---|---|
-//! | has sent an `id:` | nothing | cleanly: its client comes back and goes on from there |
+//! | has sent an `id:`, and is not one of MCP 2026-07-28 or newer | nothing | cleanly: its client comes back and goes on from there |
 //! | answers a JSON-RPC request | an error with the request's id and the code -32003 | after 50 ms, in which hyper flushes it, with the error [`SaidGoodbye`] |
 //! | has given its final response | nothing | when its producer ends it |
 //! | is none of these | a comment | as the second |

@@ -1,20 +1,23 @@
-//! How a stream that agreed to it ends when the server shuts down.
+//! How a stream ends before its time: one that agreed to it when the server shuts down, and a committed one whose
+//! service fails.
 
 use bytes::{Buf, Bytes};
 use http_body::Frame;
 
 use super::beat::Beat;
 use super::farewells::{Guest, SaidGoodbye};
+use super::late::error_event;
 use super::position::Position;
 use super::progress::Spoken;
-use crate::event::Outcome;
+use crate::event::{Lost, Outcome};
 use crate::rpc::{self, Id, Kind, Scanner};
 use crate::sse::{self, Sink};
 
-/// What a stream that agreed to a goodbye has to know when it is said.
+/// What a stream has to know to end before its time.
 #[derive(Debug)]
 pub(super) struct Parting {
-    pub(super) guest: Guest,
+    /// Where goodbye is said, if the stream agreed to it.
+    pub(super) guest: Option<Guest>,
     /// Goodbye was said, and a frame has gone out since.
     pub(super) is_leaving: bool,
     can_resume: bool,
@@ -50,7 +53,7 @@ const SHUTTING_DOWN: i32 = -32003;
 // === impl Parting ===
 
 impl Parting {
-    pub(super) fn new(guest: Guest, can_resume: bool) -> Self {
+    pub(super) fn new(guest: Option<Guest>, can_resume: bool) -> Self {
         Self {
             guest,
             is_leaving: false,
@@ -70,8 +73,15 @@ impl Parting {
         frame: &mut Frame<D>,
         spoken: &mut Spoken,
     ) -> Option<bool> {
-        self.is_leaving = self.guest.is_said();
+        self.is_leaving = self.guest.as_ref().is_some_and(Guest::is_said);
         beat.reads(frame, &mut Both(&mut self.answer, spoken))
+    }
+
+    /// What goes out at `position` in the stead of an answer that will not come, to the request with this `id`.
+    /// `None`: it came, or nothing can be said here.
+    pub(super) fn fail(&self, position: &Position, id: &Id) -> Option<Bytes> {
+        let before = position.before_goodbye().filter(|_| !self.answer.is_final)?;
+        Some([before, &error_event(Some(id), Lost::BodyFailed)].concat().into())
     }
 
     /// Ends the stream at `position`, which answers the request with this `id`, if any.

@@ -170,7 +170,16 @@ impl<F, B> Exchange<F, B> {
                         continue;
                     }
                     Poll::Ready(end) => {
+                        // Drops the body before anybody hears of its end.
                         stage.set(Stage::Ended);
+                        if let Some(next) = end
+                            .as_ref()
+                            .filter(|end| end.is_err())
+                            .and_then(|_| talk.failed())
+                        {
+                            stage.set(next);
+                            continue;
+                        }
                         return Poll::Ready(end.map(|frame| frame.map_err(Into::into)));
                     }
                     Poll::Pending => {}

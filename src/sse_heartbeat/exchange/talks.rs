@@ -49,10 +49,9 @@ impl Talks {
             .progress
             .as_ref()
             .and_then(|progress| progress.talk(self.call()?));
-        self.parting = plan
-            .settings
-            .goodbye
-            .then(|| Box::new(Parting::new(plan.farewells.guest(), self.asker.can_resume)));
+        let guest = plan.settings.goodbye.then(|| plan.farewells.guest());
+        self.parting = (guest.is_some() || self.candidate.is_some())
+            .then(|| Box::new(Parting::new(guest, self.asker.can_resume)));
     }
 
     /// Ready once the service is late and the request is one that may be answered without it.
@@ -171,12 +170,29 @@ impl Talks {
         self.parting.as_ref().is_some_and(|parting| parting.is_leaving)
     }
 
+    /// The late stream broke off. `Some`: without an answer, so that this goes out in its stead.
+    pub(super) fn failed<F, B>(&mut self) -> Option<Stage<F, B>> {
+        self.candidate.as_ref()?;
+        let parting = self.parting.take()?;
+        let event = parting.fail(self.beat.position(), self.id()?)?;
+        self.report(&Event::CommitLost {
+            lost: Lost::BodyFailed,
+        });
+        Some(Stage::Last {
+            event,
+            then: Then::End,
+        })
+    }
+
     /// Ready once goodbye has been said and this stream can end.
     pub(super) fn poll_parting<F, B>(&mut self, cx: &Context<'_>) -> Poll<Stage<F, B>> {
         let Some(parting) = &mut self.parting else {
             return Poll::Pending;
         };
-        ready!(parting.guest.poll_said(cx));
+        let Some(guest) = &mut parting.guest else {
+            return Poll::Pending;
+        };
+        ready!(guest.poll_said(cx));
         let id = self
             .asker
             .call

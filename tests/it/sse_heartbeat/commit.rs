@@ -178,19 +178,40 @@ async fn a_late_stream_goes_on_as_it_is() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_late_stream_that_breaks_is_not_made_to_look_whole() {
-    let late = async {
+/// What a call is told whose late stream says `said` and breaks off.
+async fn broken_off(said: &'static str, request: Request<Full<Bytes>>) -> Vec<(u64, String)> {
+    let late = async move {
         sleep(ms(1500)).await;
         response(
             200,
             "text/event-stream",
-            Scripted::new([data(1, "data: a\n\n"), Step::Error(1)]),
+            Scripted::new([data(1, said), Step::Error(1)]),
         )
     };
-    let answer = play(&silent(settings()), post(CALL), late).await.unwrap();
-    let seen = frames(answer.into_body()).await;
-    assert_eq!(seen.last().unwrap().1, "(the producer broke)");
+    let answer = play(&silent(settings()), request, late).await.unwrap();
+    frames(answer.into_body()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_stream_that_breaks_off_is_an_error_of_its_call() {
+    for said in [
+        "data: a\n\n",
+        "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n",
+        ": alive\n",
+    ] {
+        let seen = broken_off(said, post(CALL)).await;
+        let error = message(&seen.last().unwrap().1);
+        assert_eq!(
+            (&error["id"], &error["error"]["code"]),
+            (&json!("c-1"), &json!(-32603))
+        );
+    }
+    // Nothing can be said in an unfinished event, or to a call that has its answer.
+    let answered = "data: {\"jsonrpc\":\"2.0\",\"id\":\"c-1\",\"result\":1}\n\n";
+    for said in ["data: a\n", answered] {
+        let seen = broken_off(said, post(CALL)).await;
+        assert_eq!(seen.last().unwrap().1, "(the producer broke)", "{said:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
