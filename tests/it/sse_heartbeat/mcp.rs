@@ -44,17 +44,32 @@ fn unit() -> Duration {
 #[derive(Clone, Debug, Default)]
 struct Tools(Arc<[AtomicUsize; 3]>);
 
+const FINISHED: usize = 1;
+const LEFT: usize = 2;
+
 struct Left(Tools);
 
 impl Tools {
     fn count(&self, what: usize) -> usize {
         self.0[what].load(Ordering::SeqCst)
     }
+
+    /// Waits until so many calls were `FINISHED` or `LEFT`.
+    async fn until(&self, what: usize, calls: usize) {
+        let counted = async {
+            while self.count(what) < calls {
+                tokio::time::sleep(unit() / 10).await;
+            }
+        };
+        tokio::time::timeout(60 * unit(), counted)
+            .await
+            .expect("it never comes to that");
+    }
 }
 
 impl Drop for Left {
     fn drop(&mut self) {
-        self.0.0[2].fetch_add(1, Ordering::SeqCst);
+        self.0.0[LEFT].fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -102,10 +117,15 @@ fn rmcp(tools: &Tools, config: StreamableHttpServerConfig) -> Router {
 }
 
 fn layer() -> SseHeartbeatLayer {
+    layer_each(unit())
+}
+
+/// A layer that commits after `interval`, and beats as often.
+fn layer_each(interval: Duration) -> SseHeartbeatLayer {
     let settings = HeartbeatSettings::builder()
-        .interval(unit())
+        .interval(interval)
         .without_jitter()
-        .commit(EarlyCommit::JsonRpcRequests, unit())
+        .commit(EarlyCommit::JsonRpcRequests, interval)
         .build();
     SseHeartbeatLayer::new(settings.unwrap()).with_reporter(Reporter::silent())
 }
@@ -337,12 +357,8 @@ async fn leaving_a_committed_stream_is_cancellation_where_the_protocol_says_so()
         &post(MODERN, "", &message(MODERN, "a", "tools/call", Some("slow"))),
     )
     .await;
-    tokio::time::sleep(2 * unit()).await;
-    assert_eq!(
-        (tools.count(0), tools.count(1), tools.count(2)),
-        (1, 0, 1),
-        "begun and left"
-    );
+    tools.until(LEFT, 1).await;
+    assert_eq!((tools.count(0), tools.count(1)), (1, 0), "begun and not finished");
 
     let (address, tools) = server(config()).await;
     let headers = session(address).await;
@@ -355,12 +371,8 @@ async fn leaving_a_committed_stream_is_cancellation_where_the_protocol_says_so()
         ),
     )
     .await;
-    tokio::time::sleep(8 * unit()).await;
-    assert_eq!(
-        (tools.count(0), tools.count(1)),
-        (1, 1),
-        "a session's tool runs to its end"
-    );
+    tools.until(FINISHED, 1).await;
+    assert_eq!(tools.count(0), 1, "a session's tool runs to its end");
 }
 
 /// Runs one of the official clients against `address`. `None`: it is not installed.
@@ -404,10 +416,10 @@ async fn the_official_clients_receive_a_slow_result() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn progress_keeps_the_clients_own_timer_from_ending_a_call() {
     let tools = Tools::default();
-    let layer = layer().with_progress(Progress::for_tools(["slow"]));
+    let layer = layer_each(unit() / 2).with_progress(Progress::for_tools(["slow"]));
     let address = serve(kept_alive(rmcp(&tools, config()), layer)).await;
-    // The client gives up after half of the silence, unless it hears of progress.
-    let limit = (3 * unit()).as_millis().to_string();
+    // The client gives up before the silence is over, unless it hears of progress, which comes five times as often.
+    let limit = (5 * unit()).as_millis().to_string();
     for generation in ["v1", "v2"] {
         let Some(said) = client(address, "call.mjs", &["slow", generation, &limit]).await else {
             continue;
