@@ -130,19 +130,24 @@ impl PhaseExpired {
     /// Finds an expired phase among an error and its sources, as hyper, reqwest and axum wrap them.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(expired) = error.downcast_ref() {
-                return Some(expired);
-            }
-            next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-                // The source of an `io::Error` is that of what it holds, which leaves out what it holds.
-                Some(held) => Some(held),
-                None => error.source(),
-            };
-        }
-        None
+        find(error)
     }
+}
+
+/// Finds an error of one type among an error and its sources.
+pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            // The source of an `io::Error` is that of what it holds, which leaves out what it holds.
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 impl fmt::Display for PhaseExpired {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Bound, PhaseExpired};
 use crate::refusal::Reason;
+use crate::slow_client::SlowClient;
 
 /// Something that a layer did or refused to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,46 @@ pub enum Event {
         /// How it ended.
         outcome: Outcome,
     },
+    /// A client has taken nothing of what waits for it for half of the time that it may.
+    #[non_exhaustive]
+    ClientStalled {
+        /// Who saw it.
+        seen: SeenBy,
+        /// For how long.
+        idle: Duration,
+        /// The bytes that it had taken before.
+        taken: u64,
+    },
+    /// A client that was stalled takes something again.
+    #[non_exhaustive]
+    ClientRecovered {
+        /// Who saw it.
+        seen: SeenBy,
+        /// How long it had taken nothing.
+        after: Duration,
+        /// The bytes that it has taken.
+        taken: u64,
+    },
+    /// A client was too slow, and what waited for it was taken away, or would have been.
+    #[non_exhaustive]
+    ClientTooSlow {
+        /// Who saw it.
+        seen: SeenBy,
+        /// What it did.
+        slow: SlowClient,
+        /// What came of it: [`Outcome::Cut`] or [`Outcome::WouldHaveCut`].
+        outcome: Outcome,
+    },
+}
+
+/// By what a client's slowness was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SeenBy {
+    /// The body of its answer, which the server does not poll.
+    Body,
+    /// Its connection, on which the peer acknowledges nothing.
+    Connection,
 }
 
 /// What of a late answer no client will see.
@@ -258,6 +299,19 @@ impl fmt::Debug for Reporter {
 impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
     fn on_event(&self, event: &Event) {
         self(event);
+    }
+}
+
+// === impl SeenBy ===
+
+impl SeenBy {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Connection => "connection",
+        }
     }
 }
 

@@ -34,12 +34,14 @@ pub mod refusal;
 pub mod request_body;
 pub mod request_deadline;
 pub mod rpc;
+pub mod slow_client_guard;
 pub mod sse;
 pub mod sse_heartbeat;
 
 mod call;
 mod client_stall;
 mod clock;
+mod cut;
 mod deadline;
 mod error;
 mod event;
@@ -51,8 +53,10 @@ mod peek;
 mod phase;
 mod reply;
 mod request_head;
+mod slow_client;
 mod timer;
 mod watch;
+mod watchdog;
 
 pub use self::admission_gate::{
     AdmissionGate, AdmissionGateLayer, Class, ClassLimits, GateLimits, GateRefused, McpClasses, Seat,
@@ -60,9 +64,10 @@ pub use self::admission_gate::{
 };
 pub use self::call::DeadlineCall;
 pub use self::client_stall::ClientStall;
+pub use self::cut::CutHandle;
 pub use self::deadline::Deadline;
 pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
-pub use self::event::{CallOutcome, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, Side};
+pub use self::event::{CallOutcome, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, SeenBy, Side};
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
@@ -70,6 +75,7 @@ pub use self::reply::ReplyBody;
 pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;
+pub use self::slow_client_guard::{SlowClient, SlowClientGuardLayer, SlowClientLimits, Slowness};
 pub use self::sse_heartbeat::{HeartbeatSettings, SseHeartbeatLayer};
 
 #[cfg(doctest)]

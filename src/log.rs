@@ -14,9 +14,9 @@ use crate::refusal::Reason;
 ///
 /// | event | level |
 /// |---|---|
-/// | a phase ran out, a call ran out of time, a gate refused; something of a late answer was lost, headers apart | `WARN` |
-/// | a phase that only reports ran out, a gate would have refused, a gate was closed; an answer was late enough to become a stream, headers of it were lost | `INFO` |
-/// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye | `DEBUG` |
+/// | a phase ran out, a call ran out of time, a gate refused, a client was too slow; something of a late answer was lost, headers apart | `WARN` |
+/// | a phase that only reports ran out, a gate would have refused, a slow client would have been cut, a gate was closed; a client stalls; an answer was late enough to become a stream, headers of it were lost | `INFO` |
+/// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye; a client takes its answer again | `DEBUG` |
 /// | a call completed, a seat was waited for, a stream got its first heartbeat (not limited) | `TRACE` |
 ///
 /// The target of each line is `tower_lifeline`.
@@ -34,7 +34,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 14;
+const KINDS: usize = 18;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -145,6 +145,30 @@ impl Observer for Log {
             Event::Farewell { outcome } => {
                 if let Some(suppressed) = self.admit(13) {
                     tracing::debug!(target: "tower_lifeline", ?outcome, suppressed, "a stream was told goodbye");
+                }
+            }
+            Event::ClientStalled { seen, idle, taken } => {
+                if let Some(suppressed) = self.admit(14) {
+                    tracing::info!(target: "tower_lifeline", seen = seen.as_str(), ?idle, taken, suppressed, "a client takes nothing of its answer");
+                }
+            }
+            Event::ClientRecovered { seen, after, taken } => {
+                if let Some(suppressed) = self.admit(15) {
+                    tracing::debug!(target: "tower_lifeline", seen = seen.as_str(), ?after, taken, suppressed, "a client takes its answer again");
+                }
+            }
+            Event::ClientTooSlow {
+                seen,
+                slow,
+                outcome: Outcome::WouldHaveCut,
+            } => {
+                if let Some(suppressed) = self.admit(16) {
+                    tracing::info!(target: "tower_lifeline", seen = seen.as_str(), slowness = slow.slowness().as_str(), taken = slow.taken(), suppressed, "{slow}; it would have been cut");
+                }
+            }
+            Event::ClientTooSlow { seen, slow, .. } => {
+                if let Some(suppressed) = self.admit(17) {
+                    tracing::warn!(target: "tower_lifeline", seen = seen.as_str(), slowness = slow.slowness().as_str(), taken = slow.taken(), suppressed, "{slow}");
                 }
             }
             Event::GateRefused {

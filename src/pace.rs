@@ -59,6 +59,14 @@ impl MinRate {
             most,
         }
     }
+
+    pub(crate) const fn bytes_per_second(&self) -> u32 {
+        self.bytes_per_second.get()
+    }
+
+    pub(crate) const fn grace(&self) -> Duration {
+        Duration::from_nanos(self.grace)
+    }
 }
 
 // === impl Pace ===

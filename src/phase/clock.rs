@@ -5,8 +5,12 @@
 
 use std::time::{Duration, Instant};
 
+use http::Method;
+
 use super::limits::{PhaseLimits, PhaseSet, Span, Spans};
 use crate::error::{Bound, Phase, PhaseExpired};
+use crate::request_head::RequestHead;
+use crate::rpc;
 
 /// What a clock says to somebody who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +94,22 @@ pub(crate) const BYTES_BETWEEN_LOOKS: u32 = 64 * 1024;
 /// Tiny frames are dear to make, so that a look is due after 32 of them at the latest. One look costs about as
 /// much as two forwarded frames.
 const SMALL_FRAME: u32 = BYTES_BETWEEN_LOOKS / 32;
+
+// === impl Endless ===
+
+impl Endless {
+    /// How long an event stream in answer to this request may last, as far as the request's head tells.
+    pub(crate) fn asked_for_by(head: &RequestHead<'_>) -> Self {
+        match *head.method() {
+            Method::GET if rpc::is_mcp(head.headers()) => Self::Subscription,
+            Method::GET => Self::Stream,
+            Method::POST if rpc::header_method(head.headers()) == Some(rpc::SUBSCRIPTIONS_LISTEN) => {
+                Self::Subscription
+            }
+            _ => Self::No,
+        }
+    }
+}
 
 // === impl HeadClock ===
 

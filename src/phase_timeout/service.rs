@@ -54,7 +54,7 @@ impl<S, P> PhaseTimeout<S, P> {
             settings: self.settings,
             is_connect: head.method() == Method::CONNECT,
             endless: if caller.accepts_event_stream() {
-                asked_for(&head)
+                Endless::asked_for_by(&head)
             } else {
                 Endless::No
             },
@@ -81,17 +81,5 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let waiting = self.waiting(&request);
         PhaseTimeoutFuture::new(self.inner.call(request), waiting)
-    }
-}
-
-/// How long the event stream that this request accepts may last, as far as the request's head tells.
-fn asked_for(head: &RequestHead<'_>) -> Endless {
-    match *head.method() {
-        Method::GET if rpc::is_mcp(head.headers()) => Endless::Subscription,
-        Method::GET => Endless::Stream,
-        Method::POST if rpc::header_method(head.headers()) == Some(rpc::SUBSCRIPTIONS_LISTEN) => {
-            Endless::Subscription
-        }
-        _ => Endless::No,
     }
 }

@@ -28,6 +28,7 @@ pub(super) const RULES: [Rule; 7] = [
 const RANKS: [&[&str]; 5] = [
     &[
         "client_stall",
+        "cut",
         "deadline",
         "error",
         "event",
@@ -39,9 +40,10 @@ const RANKS: [&[&str]; 5] = [
         "refusal",
         "request_head",
         "rpc",
+        "slow_client",
         "sse",
     ],
-    &["call", "clock", "log", "timer", "watch"],
+    &["call", "clock", "log", "timer", "watch", "watchdog"],
     &["ending", "reply"],
     &[
         "admission_gate",

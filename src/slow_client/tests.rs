@@ -1,0 +1,1 @@
+//! Scripts of looks, and a model of them.

@@ -1,0 +1,79 @@
+//! The layer, and what it can be set to.
+
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::SlowClientGuard;
+use super::slot::Terms;
+use crate::event::Reporter;
+use crate::slow_client::SlowClientLimits;
+use crate::watchdog::Watchdog;
+
+/// Applies [`SlowClientGuard`]. See the [module docs](super).
+///
+/// All services of one layer, and of its clones, share one watchdog.
+#[derive(Clone, Debug)]
+pub struct SlowClientGuardLayer {
+    terms: Arc<Terms>,
+    watchdog: Watchdog,
+    tells_inside: bool,
+}
+
+impl SlowClientGuardLayer {
+    /// A layer with these limits.
+    #[must_use]
+    pub fn new(limits: SlowClientLimits) -> Self {
+        Self {
+            watchdog: Watchdog::new(limits.between_looks()),
+            terms: Arc::new(Terms {
+                limits,
+                reporter: Reporter::log(),
+            }),
+            tells_inside: false,
+        }
+    }
+
+    /// Puts a [`ClientStall`](crate::ClientStall) into each request, so that the gate's listing shows whose client
+    /// does not read. It costs an entry in the request's extensions and one allocation.
+    #[must_use]
+    pub const fn telling_inside(mut self) -> Self {
+        self.tells_inside = true;
+        self
+    }
+
+    /// Reports to another observer than the [log](Reporter::log).
+    #[must_use]
+    pub fn with_reporter(mut self, reporter: Reporter) -> Self {
+        self.terms = Arc::new(Terms {
+            limits: self.terms.limits,
+            reporter,
+        });
+        self
+    }
+
+    /// How many bodies are watched at this moment.
+    #[must_use]
+    pub fn watched(&self) -> usize {
+        self.watchdog.count()
+    }
+}
+
+impl Default for SlowClientGuardLayer {
+    fn default() -> Self {
+        Self::new(SlowClientLimits::new())
+    }
+}
+
+impl<S> Layer<S> for SlowClientGuardLayer {
+    type Service = SlowClientGuard<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SlowClientGuard::new(
+            inner,
+            self.terms.clone(),
+            self.watchdog.clone(),
+            self.tells_inside,
+        )
+    }
+}

@@ -1,0 +1,294 @@
+//! A body in a place from which somebody else than its owner can take it.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Buf;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::client_stall::ClientStall;
+use crate::cut::CutHandle;
+use crate::error::{Bound, BoxError, Phase, PhaseExpired};
+use crate::event::{Event, Outcome, Reporter, SeenBy, Side};
+use crate::slow_client::{Finding, Sight, SlowClient, SlowClientLimits, SlowClock};
+use crate::watchdog::Watched;
+
+/// What the bodies of one layer have in common.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) limits: SlowClientLimits,
+    pub(super) reporter: Reporter,
+}
+
+/// What else hangs on an exchange.
+#[derive(Debug, Default)]
+pub(super) struct Ties {
+    /// When it has to be over, whether or not somebody polls it.
+    pub(super) deadline: Option<Instant>,
+    /// How to end it on the wire.
+    pub(super) cut: Option<CutHandle>,
+    /// Who wants to know of a stall.
+    pub(super) stall: Option<ClientStall>,
+}
+
+/// A body, and what is known of whoever takes it.
+pub(super) struct Slot<B> {
+    terms: Arc<Terms>,
+    ties: Ties,
+    content: Mutex<Content<B>>,
+}
+
+struct Content<B> {
+    body: Held<B>,
+    /// Counts the polls: whoever polls is there.
+    polls: u64,
+    taken: u64,
+    /// There was something for the client at the last poll, and nobody has come for more.
+    is_waited_for: bool,
+    clock: SlowClock,
+    lateness: Lateness,
+}
+
+enum Held<B> {
+    /// In a box: it must not move once it was polled, and yet be able to leave this place.
+    Body(Pin<Box<B>>),
+    /// It was taken away, and this is its last word.
+    Cut(BoxError),
+    Over,
+}
+
+/// Whether the deadline has passed.
+#[derive(Clone, Copy, Debug)]
+enum Lateness {
+    NotLooked,
+    Since(Instant),
+    /// It has, and that was said.
+    Reported,
+}
+
+// === impl Slot ===
+
+impl<B: Body> Slot<B> {
+    pub(super) fn new(body: B, terms: Arc<Terms>, ties: Ties) -> Self {
+        let clock = SlowClock::new(&terms.limits);
+        Self {
+            terms,
+            ties,
+            content: Mutex::new(Content {
+                body: Held::Body(Box::pin(body)),
+                polls: 0,
+                taken: 0,
+                // Over HTTP/2 nobody polls a body whose client has not opened its window.
+                is_waited_for: true,
+                clock,
+                lateness: Lateness::NotLooked,
+            }),
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match &self.content().body {
+            Held::Body(body) => body.size_hint(),
+            Held::Cut(_) => SizeHint::new(),
+            Held::Over => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<B: Body<Error: Into<BoxError>>> Slot<B> {
+    /// Polls the body, and says as well whether that was its end.
+    #[inline]
+    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Polled<B::Data> {
+        let mut content = self.content();
+        let Content {
+            body: Held::Body(body),
+            polls,
+            taken,
+            is_waited_for,
+            ..
+        } = &mut *content
+        else {
+            return content.last_word();
+        };
+        *polls += 1;
+        *is_waited_for = false;
+        let end = match ready!(body.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if let Some(data) = frame.data_ref() {
+                    *taken += data.remaining() as u64;
+                }
+                *is_waited_for = true;
+                if !body.is_end_stream() {
+                    return Poll::Ready((Some(Ok(frame)), false));
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => Some(Err(error.into())),
+            None => None,
+        };
+        let body = std::mem::replace(&mut content.body, Held::Over);
+        drop(content);
+        drop(body);
+        Poll::Ready((end, true))
+    }
+}
+
+/// What a poll found, and whether it was the last.
+pub(super) type Polled<D> = Poll<(Option<Result<Frame<D>, BoxError>>, bool)>;
+
+impl<B> Slot<B> {
+    /// Its owner is gone.
+    pub(super) fn close(&self) {
+        let body = self.content().take(Held::Over);
+        drop(body);
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content<B>> {
+        // Poisoned by a body that panicked while it was polled: its owner is about to drop it.
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cut(&self, mut content: MutexGuard<'_, Content<B>>, error: BoxError, event: Event) {
+        let body = content.take(Held::Cut(error));
+        drop(content);
+        // What was held is free before anybody hears of it; and a panic on the way out keeps nobody from hearing.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        self.terms.reporter.report(&event);
+        if let Some(cut) = &self.ties.cut {
+            cut.cut();
+        }
+        if let Err(panic) = dropped {
+            resume_unwind(panic);
+        }
+    }
+
+    fn say(&self, finding: Finding, taken: u64) {
+        let seen = SeenBy::Body;
+        let (is_stalled, event) = match finding {
+            Finding::Fine => return,
+            Finding::Stalled { idle } => (true, Event::ClientStalled { seen, idle, taken }),
+            Finding::Recovered { after } => (false, Event::ClientRecovered { seen, after, taken }),
+            Finding::TooSlow(slow) | Finding::WouldBeTooSlow(slow) => {
+                (true, too_slow(slow, Outcome::WouldHaveCut))
+            }
+        };
+        self.note(is_stalled);
+        self.terms.reporter.report(&event);
+    }
+
+    fn note(&self, is_stalled: bool) {
+        if let Some(stall) = &self.ties.stall {
+            stall.set(is_stalled);
+        }
+    }
+}
+
+impl<B: Send> Watched for Slot<B> {
+    fn look(&self, now: Instant) {
+        let mut content = match self.content.try_lock() {
+            Ok(content) => content,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody polls it, and could do nothing better.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if !matches!(content.body, Held::Body(_)) {
+            return;
+        }
+        let limits = &self.terms.limits;
+        let finding = content.look(limits, now);
+        let late = self.ties.deadline.and_then(|at| content.is_late(at, now));
+        match (finding, late) {
+            (Finding::TooSlow(slow), _) => {
+                self.note(true);
+                self.cut(content, slow.into(), too_slow(slow, Outcome::Cut));
+            }
+            (_, Some(late)) if !limits.is_report_only() => {
+                self.cut(content, late.into(), expired(late, Outcome::Cut));
+            }
+            _ => {
+                let taken = content.taken;
+                drop(content);
+                self.say(finding, taken);
+                if let Some(late) = late {
+                    self.terms.reporter.report(&expired(late, Outcome::WouldHaveCut));
+                }
+            }
+        }
+    }
+}
+
+impl<B> fmt::Debug for Slot<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("ties", &self.ties)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Content ===
+
+impl<B> Content<B> {
+    fn look(&mut self, limits: &SlowClientLimits, now: Instant) -> Finding {
+        let sight = Sight {
+            is_waited_for: self.is_waited_for,
+            progress: self.polls,
+            taken: self.taken,
+        };
+        self.clock.look(limits, sight, now)
+    }
+
+    /// `Some`, once: the deadline has passed, and nobody polls. Whoever polls is told by what is inside.
+    fn is_late(&mut self, deadline: Instant, now: Instant) -> Option<PhaseExpired> {
+        let since = match self.lateness {
+            Lateness::NotLooked => {
+                self.lateness = Lateness::Since(now);
+                return None;
+            }
+            Lateness::Since(since) => since,
+            Lateness::Reported => return None,
+        };
+        if now < deadline || self.clock.idle(now).is_zero() {
+            return None;
+        }
+        self.lateness = Lateness::Reported;
+        Some(PhaseExpired::new(
+            Phase::Total,
+            Bound::Deadline,
+            deadline.saturating_duration_since(since),
+            now.saturating_duration_since(since),
+        ))
+    }
+
+    #[cold]
+    fn last_word<D>(&mut self) -> Polled<D> {
+        let end = match std::mem::replace(&mut self.body, Held::Over) {
+            Held::Cut(error) => Some(Err(error)),
+            Held::Body(_) | Held::Over => None,
+        };
+        Poll::Ready((end, true))
+    }
+
+    fn take(&mut self, next: Held<B>) -> Held<B> {
+        std::mem::replace(&mut self.body, next)
+    }
+}
+
+const fn too_slow(slow: SlowClient, outcome: Outcome) -> Event {
+    Event::ClientTooSlow {
+        seen: SeenBy::Body,
+        slow,
+        outcome,
+    }
+}
+
+const fn expired(expired: PhaseExpired, outcome: Outcome) -> Event {
+    Event::PhaseExpired {
+        side: Side::Server,
+        expired,
+        outcome,
+    }
+}
