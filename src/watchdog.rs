@@ -5,6 +5,9 @@
 //! it, and when it finds nothing any more it ends. Should its runtime be shut down while others go on, the next
 //! thing that comes starts it there.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,8 +33,8 @@ pub(crate) struct Watchdog {
     shared: Arc<Shared>,
 }
 
-/// The place of something that is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The place of something that is watched, given back once.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place(u32);
 
 struct Shared {
@@ -98,8 +101,9 @@ impl Watchdog {
     }
 
     /// Looks at it no more. A look that has begun may end after this.
+    #[expect(clippy::needless_pass_by_value, reason = "nobody can give a place back twice")]
     pub(crate) fn release(&self, place: Place) {
-        let watched = self.shared.list().remove(place);
+        let watched = self.shared.list().remove(&place);
         drop(watched);
     }
 
@@ -161,7 +165,7 @@ impl List {
         Place((self.entries.len() - 1) as u32)
     }
 
-    fn remove(&mut self, place: Place) -> Option<Arc<dyn Watched>> {
+    fn remove(&mut self, place: &Place) -> Option<Arc<dyn Watched>> {
         let entry = self.entries.get_mut(place.0 as usize)?;
         let Entry::Watched(watched) = std::mem::replace(entry, Entry::Free { next: self.free }) else {
             return None;

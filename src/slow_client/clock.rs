@@ -86,6 +86,8 @@ impl SlowClock {
             Finding::Fine
         };
         if !sight.is_waited_for {
+            // It has caught up, and owes nothing.
+            self.pace = limits.rate().map(Pace::new);
             self.wait = None;
             return recovered;
         }

@@ -19,8 +19,8 @@ use crate::pace::MinRate;
 ///
 /// Each byte pays for `1/min_rate` seconds of waiting, and whoever has used up the grace and what was paid in is
 /// too slow. What is paid in can grow to twice the grace, so that no burst at the beginning forgives an hour of
-/// dripping. A client that takes one byte now and then makes progress, and is never stalled: this is the limit for
-/// it.
+/// dripping; and whoever has caught up with the server owes nothing. A client that takes one byte now and then makes
+/// progress, and is never stalled: this is the limit for it.
 ///
 /// A value of this type has passed the checks of [`SlowClientLimitsBuilder::build`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
