@@ -6,7 +6,7 @@ use std::time::Duration;
 use tower::ServiceBuilder;
 use tower_lifeline::{
     AdmissionGate, AdmissionGateLayer, DeadlineLayer, GateLimits, PhaseLimits, PhaseTimeoutLayer,
-    RequestBodyLayer, RequestBodyLimits, SseHeartbeatLayer,
+    RequestBodyLayer, RequestBodyLimits, SlowClientGuardLayer, SseHeartbeatLayer,
 };
 
 use super::Row;
@@ -23,12 +23,14 @@ pub(super) fn rows() -> Vec<Row> {
     let all = ServiceBuilder::new()
         .layer(deadline.clone())
         .layer(body.clone())
+        .layer(SlowClientGuardLayer::default())
         .layer(SseHeartbeatLayer::default())
         .layer(gate.clone())
         .layer(phases.clone());
     vec![
         Row::layer("PhaseTimeout, all phases", phases),
         Row::layer("SseHeartbeat", SseHeartbeatLayer::default()),
+        Row::layer("SlowClientGuard", SlowClientGuardLayer::default()),
         Row::layer("AdmissionGate", gate.clone()),
         Row::layer("DeadlineLayer", deadline),
         Row::layer("RequestBody (no body)", body),

@@ -47,7 +47,7 @@ const MIN_RATE: NonZeroU32 = NonZeroU32::new(240).unwrap();
 const LEAST_STALL: Duration = Duration::from_millis(50);
 
 /// A stall is noticed up to two looks late.
-const LONGEST_BETWEEN_LOOKS: Duration = Duration::from_millis(400);
+const LONGEST_BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 const LOOKS_IN_A_STALL: u32 = 8;
 
 // === impl SlowClientLimits ===
@@ -107,7 +107,7 @@ impl SlowClientLimits {
         self.rate
     }
 
-    /// How often a client is looked at: an eighth of the stall, at most 0.4 s.
+    /// How often a client is looked at: an eighth of the stall, at most 0.25 s.
     pub(crate) fn between_looks(&self) -> Duration {
         (self.stall / LOOKS_IN_A_STALL).min(LONGEST_BETWEEN_LOOKS)
     }

@@ -163,7 +163,7 @@ fn limits_that_cannot_work_are_refused() {
     assert_eq!(limits.between_looks(), Duration::from_millis(250));
     assert_eq!(
         SlowClientLimits::new().between_looks(),
-        Duration::from_millis(400)
+        Duration::from_millis(250)
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -82,11 +82,12 @@ impl<B: Body<Error: Into<BoxError>>> Body for SlowClientGuardBody<B> {
                 inner.poll_frame(cx).map(|frame| Some(frame?.map_err(Into::into)))
             }
             StateProj::Guarded { guarded } => {
-                let (frame, is_end) = ready!(guarded.slot.poll_frame(cx));
-                if is_end {
-                    guarded.release();
+                let mut is_over = false;
+                let polled = guarded.slot.poll_frame(cx, &mut is_over);
+                if is_over {
+                    guarded.end();
                 }
-                Poll::Ready(frame)
+                polled
             }
         }
     }
@@ -110,18 +111,17 @@ impl<B: Body<Error: Into<BoxError>>> Body for SlowClientGuardBody<B> {
 // === impl Guarded ===
 
 impl<B> Guarded<B> {
-    fn release(&mut self) {
+    /// Lets go of the body, unless that was done.
+    fn end(&mut self) {
         if let Some(place) = self.place.take() {
             self.watchdog.release(place);
+            self.slot.close();
         }
     }
 }
 
 impl<B> Drop for Guarded<B> {
     fn drop(&mut self) {
-        if self.place.is_some() {
-            self.release();
-            self.slot.close();
-        }
+        self.end();
     }
 }

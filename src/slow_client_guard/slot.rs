@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Buf;
@@ -100,45 +100,38 @@ impl<B: Body> Slot<B> {
 }
 
 impl<B: Body<Error: Into<BoxError>>> Slot<B> {
-    /// Polls the body, and says as well whether that was its end.
+    /// Polls the body. `is_over` becomes true with its end.
     #[inline]
-    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Polled<B::Data> {
+    pub(super) fn poll_frame(
+        &self,
+        cx: &mut Context<'_>,
+        is_over: &mut bool,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut content = self.content();
-        let Content {
-            body: Held::Body(body),
-            polls,
-            taken,
-            is_waited_for,
-            ..
-        } = &mut *content
-        else {
-            return content.last_word();
+        let content = &mut *content;
+        let Held::Body(body) = &mut content.body else {
+            *is_over = true;
+            return Poll::Ready(content.last_word());
         };
-        *polls += 1;
-        *is_waited_for = false;
-        let end = match ready!(body.as_mut().poll_frame(cx)) {
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    *taken += data.remaining() as u64;
-                }
-                *is_waited_for = true;
-                if !body.is_end_stream() {
-                    return Poll::Ready((Some(Ok(frame)), false));
-                }
-                Some(Ok(frame))
+        content.polls += 1;
+        match body.as_mut().poll_frame(cx) {
+            Poll::Pending => {
+                content.is_waited_for = false;
+                Poll::Pending
             }
-            Some(Err(error)) => Some(Err(error.into())),
-            None => None,
-        };
-        let body = std::mem::replace(&mut content.body, Held::Over);
-        drop(content);
-        drop(body);
-        Poll::Ready((end, true))
+            Poll::Ready(Some(Ok(frame))) => {
+                content.is_waited_for = true;
+                content.taken += frame.data_ref().map_or(0, Buf::remaining) as u64;
+                *is_over = body.is_end_stream();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(end) => {
+                *is_over = true;
+                Poll::Ready(end.map(|frame| frame.map_err(Into::into)))
+            }
+        }
     }
 }
-
-/// What a poll found, and whether it was the last.
-pub(super) type Polled<D> = Poll<(Option<Result<Frame<D>, BoxError>>, bool)>;
 
 impl<B> Slot<B> {
     /// Its owner is gone.
@@ -264,12 +257,11 @@ impl<B> Content<B> {
     }
 
     #[cold]
-    fn last_word<D>(&mut self) -> Polled<D> {
-        let end = match std::mem::replace(&mut self.body, Held::Over) {
+    fn last_word<T>(&mut self) -> Option<Result<T, BoxError>> {
+        match self.take(Held::Over) {
             Held::Cut(error) => Some(Err(error)),
             Held::Body(_) | Held::Over => None,
-        };
-        Poll::Ready((end, true))
+        }
     }
 
     fn take(&mut self, next: Held<B>) -> Held<B> {

@@ -23,8 +23,8 @@ use tower_lifeline::{
 use crate::scripted::{Scripted, Step, data};
 
 const STALL: Duration = Duration::from_secs(8);
-/// A stall is noticed up to two looks late, and a look comes each 0.4 s.
-const LATE: Duration = Duration::from_millis(900);
+/// A stall is noticed up to two looks late, and a look comes each 0.25 s.
+const LATE: Duration = Duration::from_millis(600);
 
 fn limits() -> SlowClientLimitsBuilder {
     SlowClientLimits::builder().stall(STALL)
