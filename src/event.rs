@@ -1,6 +1,7 @@
 //! What the layers tell whoever watches: copied values without strings, built only where something happens.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,6 +131,15 @@ pub enum Event {
         slow: SlowClient,
         /// What came of it: [`Outcome::Cut`] or [`Outcome::WouldHaveCut`].
         outcome: Outcome,
+    },
+    /// The system refused a setting of a socket, and the connection goes on without it. Said once for each
+    /// setting.
+    #[non_exhaustive]
+    SocketSettingRefused {
+        /// The name of the socket option.
+        setting: &'static str,
+        /// What the system said.
+        error: io::ErrorKind,
     },
 }
 

@@ -20,6 +20,8 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `axum` | [`connection::GuardedListener`] for `axum::serve`, and with it `io`; `axum` becomes a public dependency |
+//! | `io` | [`connection`]: connections that are cut when their peer takes nothing, for server loops of your own |
 //! | `reqwest` | [`outgoing`]'s adapter for reqwest; `reqwest` becomes a public dependency |
 //!
 //! # Runtime
@@ -28,6 +30,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod admission_gate;
+#[cfg(feature = "io")]
+pub mod connection;
 pub mod outgoing;
 pub mod phase_timeout;
 pub mod refusal;

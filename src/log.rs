@@ -14,7 +14,7 @@ use crate::refusal::Reason;
 ///
 /// | event | level |
 /// |---|---|
-/// | a phase ran out, a call ran out of time, a gate refused, a client was too slow; something of a late answer was lost, headers apart | `WARN` |
+/// | a phase ran out, a call ran out of time, a gate refused, a client was too slow; something of a late answer was lost, headers apart; a socket setting was refused | `WARN` |
 /// | a phase that only reports ran out, a gate would have refused, a slow client would have been cut, a gate was closed; a client stalls; an answer was late enough to become a stream, headers of it were lost | `INFO` |
 /// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye; a client takes its answer again | `DEBUG` |
 /// | a call completed, a seat was waited for, a stream got its first heartbeat (not limited) | `TRACE` |
@@ -34,7 +34,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 18;
+const KINDS: usize = 19;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -169,6 +169,11 @@ impl Observer for Log {
             Event::ClientTooSlow { seen, slow, .. } => {
                 if let Some(suppressed) = self.admit(17) {
                     tracing::warn!(target: "tower_lifeline", seen = seen.as_str(), slowness = slow.slowness().as_str(), taken = slow.taken(), suppressed, "{slow}");
+                }
+            }
+            Event::SocketSettingRefused { setting, error } => {
+                if let Some(suppressed) = self.admit(18) {
+                    tracing::warn!(target: "tower_lifeline", setting, %error, suppressed, "the system refused a setting of a socket, which goes on without it");
                 }
             }
             Event::GateRefused {

@@ -24,7 +24,20 @@ use crate::timer::Timer;
 /// Something to look at.
 pub(crate) trait Watched: Send + Sync {
     /// Looks. It is called outside of the watchdog's lock, and a panic in it is caught.
-    fn look(&self, now: Instant);
+    fn look(&self, now: Instant) -> After;
+}
+
+/// What becomes of something after a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It is watched until somebody releases it.
+    Stay,
+    /// It has outlived whoever would release it, and is over.
+    #[cfg_attr(
+        not(feature = "io"),
+        expect(dead_code, reason = "only connections outlive their owners")
+    )]
+    Go,
 }
 
 /// Looks at what it is given, at intervals. Clones share one task and one list.
@@ -61,7 +74,7 @@ struct Patrol {
     timer: Timer,
     round_at: Instant,
     next: usize,
-    at_hand: Vec<Arc<dyn Watched>>,
+    at_hand: Vec<(Place, Arc<dyn Watched>)>,
     /// It has not been relieved: nobody else patrols the list.
     is_on_duty: bool,
 }
@@ -184,10 +197,11 @@ impl Patrol {
         let list = self.shared.list();
         let rest = list.entries.get(self.next..).unwrap_or_default();
         let some = &rest[..rest.len().min(AT_ONCE)];
-        self.at_hand.extend(some.iter().filter_map(|entry| match entry {
-            Entry::Watched(watched) => Some(watched.clone()),
-            Entry::Free { .. } => None,
-        }));
+        self.at_hand
+            .extend((self.next..).zip(some).filter_map(|(place, entry)| match entry {
+                Entry::Watched(watched) => Some((Place(place as u32), watched.clone())),
+                Entry::Free { .. } => None,
+            }));
         self.next += some.len();
         !some.is_empty()
     }
@@ -200,10 +214,12 @@ impl Patrol {
                 self.next = 0;
                 return Poll::Ready(());
             }
-            for watched in self.at_hand.drain(..) {
+            for (place, watched) in self.at_hand.drain(..) {
                 // What a look drops is other people's, and one that panics must not take the others with it.
                 let _ = catch_unwind(AssertUnwindSafe(|| {
-                    watched.look(now);
+                    if watched.look(now) == After::Go {
+                        drop(self.shared.list().remove(place));
+                    }
                     drop(watched);
                 }));
             }

@@ -15,7 +15,7 @@ use crate::cut::CutHandle;
 use crate::error::{Bound, BoxError, Phase, PhaseExpired};
 use crate::event::{Event, Outcome, Reporter, SeenBy, Side};
 use crate::slow_client::{Finding, Sight, SlowClient, SlowClientLimits, SlowClock};
-use crate::watchdog::Watched;
+use crate::watchdog::{After, Watched};
 
 /// What the bodies of one layer have in common.
 #[derive(Debug)]
@@ -181,15 +181,15 @@ impl<B> Slot<B> {
 }
 
 impl<B: Send> Watched for Slot<B> {
-    fn look(&self, now: Instant) {
+    fn look(&self, now: Instant) -> After {
         let mut content = match self.content.try_lock() {
             Ok(content) => content,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // Somebody polls it, and could do nothing better.
-            Err(TryLockError::WouldBlock) => return,
+            Err(TryLockError::WouldBlock) => return After::Stay,
         };
         if !matches!(content.body, Held::Body(_)) {
-            return;
+            return After::Stay;
         }
         let limits = &self.terms.limits;
         let finding = content.look(limits, now);
@@ -211,6 +211,7 @@ impl<B: Send> Watched for Slot<B> {
                 }
             }
         }
+        After::Stay
     }
 }
 

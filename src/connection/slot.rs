@@ -1,0 +1,301 @@
+//! A connection in a place from which somebody else than its owner can take it.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::guard::Terms;
+use super::socket::{Queue, View};
+use crate::event::{Event, Outcome, SeenBy};
+use crate::slow_client::{Finding, Sight, SlowClient, SlowClock};
+use crate::watchdog::{After, Watched};
+
+/// A connection, and what is known of its peer.
+pub(super) struct Slot<IO> {
+    terms: Arc<Terms>,
+    view: View<IO>,
+    content: Mutex<Content<IO>>,
+}
+
+struct Content<IO> {
+    io: Held<IO>,
+    flow: Flow,
+    clock: SlowClock,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+enum Held<IO> {
+    Owned(IO),
+    /// Its owner has dropped it, and what was written is still on the way.
+    Left(IO),
+    /// It was taken away.
+    Cut(SlowClient),
+    Over,
+}
+
+/// What went in, and what came out at the other end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Flow {
+    written: u64,
+    /// What `written` was when the queue was last seen empty.
+    settled: u64,
+    is_write_pending: bool,
+    /// The peer was waited for at the last look.
+    was_waited_for: bool,
+    /// What `written` was beyond the queue at the last look. Below zero where the queue counts its memory.
+    beyond_queue: i64,
+    taken: u64,
+}
+
+// === impl Slot ===
+
+impl<IO> Slot<IO> {
+    pub(super) fn new(io: IO, terms: Arc<Terms>, view: View<IO>) -> Self {
+        Self {
+            content: Mutex::new(Content {
+                io: Held::Owned(io),
+                flow: Flow::default(),
+                clock: SlowClock::new(&terms.limits),
+                reader: None,
+                writer: None,
+            }),
+            terms,
+            view,
+        }
+    }
+
+    #[inline]
+    pub(super) fn poll_read<T>(
+        &self,
+        cx: &mut Context<'_>,
+        read: impl FnOnce(Pin<&mut IO>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>>
+    where
+        IO: Unpin,
+    {
+        let mut content = self.content();
+        let Content {
+            io: Held::Owned(io),
+            reader,
+            ..
+        } = &mut *content
+        else {
+            return Poll::Ready(Err(content.last_word()));
+        };
+        let polled = read(Pin::new(io), cx);
+        if polled.is_pending() {
+            remember(reader, cx);
+        }
+        polled
+    }
+
+    /// Writes, flushes or shuts down; `written` says how many bytes were accepted.
+    #[inline]
+    pub(super) fn poll_write<T>(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut IO>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        written: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>>
+    where
+        IO: Unpin,
+    {
+        let mut content = self.content();
+        let Content {
+            io: Held::Owned(io),
+            writer,
+            flow,
+            ..
+        } = &mut *content
+        else {
+            return Poll::Ready(Err(content.last_word()));
+        };
+        let polled = write(Pin::new(io), cx);
+        flow.is_write_pending = polled.is_pending();
+        match &polled {
+            Poll::Ready(Ok(result)) => flow.written += written(result) as u64,
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => remember(writer, cx),
+        }
+        polled
+    }
+
+    /// Asks the connection something, unless it was taken away.
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&IO) -> T) -> Option<T> {
+        match &self.content().io {
+            Held::Owned(io) => Some(question(io)),
+            Held::Left(_) | Held::Cut(_) | Held::Over => None,
+        }
+    }
+
+    /// Its owner is gone. True: something that was written is still on the way, so that there is still something
+    /// to watch.
+    pub(super) fn leave(&self) -> bool {
+        let mut content = self.content();
+        let wakers = (content.reader.take(), content.writer.take());
+        let is_left = match std::mem::replace(&mut content.io, Held::Over) {
+            Held::Owned(io) => self.leave_to_patrol(content, io),
+            Held::Left(_) | Held::Cut(_) | Held::Over => false,
+        };
+        drop(wakers);
+        is_left
+    }
+
+    fn leave_to_patrol(&self, mut content: MutexGuard<'_, Content<IO>>, io: IO) -> bool {
+        let is_left = self.view.queue == Queue::Bytes
+            && !self.terms.limits.is_report_only()
+            && !content.flow.is_settled()
+            && self.view.queued(&io).is_some_and(|queued| queued > 0);
+        if is_left {
+            self.view.end(&io);
+            content.io = Held::Left(io);
+        } else {
+            drop(content);
+            drop(io);
+        }
+        is_left
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content<IO>> {
+        // Poisoned by a connection that panicked while it was polled: its owner is about to drop it.
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cut(&self, mut content: MutexGuard<'_, Content<IO>>, slow: SlowClient) -> After {
+        let held = std::mem::replace(&mut content.io, Held::Cut(slow));
+        let wakers = [content.reader.take(), content.writer.take()];
+        drop(content);
+        let after = match held {
+            Held::Owned(io) => {
+                self.view.reset(&io);
+                After::Stay
+            }
+            Held::Left(io) => {
+                self.view.reset(&io);
+                After::Go
+            }
+            Held::Cut(_) | Held::Over => After::Stay,
+        };
+        self.terms.reporter.report(&too_slow(slow, Outcome::Cut));
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        after
+    }
+
+    fn say(&self, finding: Finding, taken: u64) {
+        let seen = SeenBy::Connection;
+        self.terms.reporter.report(&match finding {
+            Finding::Fine => return,
+            Finding::Stalled { idle } => Event::ClientStalled { seen, idle, taken },
+            Finding::Recovered { after } => Event::ClientRecovered { seen, after, taken },
+            Finding::TooSlow(slow) | Finding::WouldBeTooSlow(slow) => too_slow(slow, Outcome::WouldHaveCut),
+        });
+    }
+}
+
+impl<IO: Send> Watched for Slot<IO> {
+    fn look(&self, now: Instant) -> After {
+        let mut content = match self.content.try_lock() {
+            Ok(content) => content,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody uses it at this moment; the next look will tell.
+            Err(TryLockError::WouldBlock) => return After::Stay,
+        };
+        let Content { io, flow, clock, .. } = &mut *content;
+        let (io, is_left) = match io {
+            Held::Owned(io) => (io, false),
+            Held::Left(io) => (io, true),
+            Held::Cut(_) | Held::Over => return After::Stay,
+        };
+        if flow.is_quiet() {
+            return After::Stay;
+        }
+        let sight = flow.sight(self.view.queue, self.view.queued(io));
+        let finding = clock.look(&self.terms.limits, sight, now);
+        if let Finding::TooSlow(slow) = finding {
+            return self.cut(content, slow);
+        }
+        let done = (is_left && !sight.is_waited_for).then(|| std::mem::replace(&mut content.io, Held::Over));
+        drop(content);
+        self.say(finding, sight.taken);
+        if done.is_some() { After::Go } else { After::Stay }
+    }
+}
+
+impl<IO> fmt::Debug for Slot<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("view", &self.view)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Content ===
+
+impl<IO> Content<IO> {
+    #[cold]
+    fn last_word(&self) -> io::Error {
+        match self.io {
+            Held::Cut(slow) => io::Error::new(io::ErrorKind::TimedOut, slow),
+            // Only an owner asks.
+            Held::Owned(_) | Held::Left(_) | Held::Over => io::ErrorKind::NotConnected.into(),
+        }
+    }
+}
+
+// === impl Flow ===
+
+impl Flow {
+    const fn is_settled(&self) -> bool {
+        self.settled == self.written && !self.is_write_pending
+    }
+
+    /// Nothing has happened that a look could find.
+    const fn is_quiet(&self) -> bool {
+        self.is_settled() && !self.was_waited_for
+    }
+
+    fn sight(&mut self, queue: Queue, queued: Option<u64>) -> Sight {
+        self.was_waited_for = match queued {
+            Some(queued) => {
+                // A byte takes at least its own room in the queue: what the difference gains has left it.
+                let beyond = self.written.wrapping_sub(queued) as i64;
+                self.taken += u64::try_from(beyond.saturating_sub(self.beyond_queue)).unwrap_or_default();
+                self.beyond_queue = beyond;
+                if queued == 0 {
+                    self.settled = self.written;
+                }
+                // Where memory is counted, small pieces that were taken hide behind others that were added, until
+                // nothing can be added.
+                queued > 0 && (queue == Queue::Bytes || self.is_write_pending)
+            }
+            None => {
+                (self.taken, self.settled) = (self.written, self.written);
+                self.is_write_pending
+            }
+        };
+        Sight {
+            is_waited_for: self.was_waited_for,
+            progress: self.taken,
+            taken: self.taken,
+        }
+    }
+}
+
+fn remember(place: &mut Option<Waker>, cx: &Context<'_>) {
+    match place {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *place = Some(cx.waker().clone()),
+    }
+}
+
+const fn too_slow(slow: SlowClient, outcome: Outcome) -> Event {
+    Event::ClientTooSlow {
+        seen: SeenBy::Connection,
+        slow,
+        outcome,
+    }
+}
