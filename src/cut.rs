@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A way to end one exchange from outside, put into a request's extensions by whoever serves its connection.
 ///
@@ -9,7 +10,30 @@ use std::sync::Arc;
 /// connection that the client holds on to. Where a request carries one of these, a
 /// [`SlowClientGuard`](crate::slow_client_guard) uses it when it cuts.
 #[derive(Clone)]
-pub struct CutHandle(Arc<dyn Fn() + Send + Sync>);
+pub struct CutHandle(Arc<dyn Cutter>);
+
+/// Somebody who can end an exchange.
+pub(crate) trait Cutter: Send + Sync {
+    /// Whether the exchange, too slow and with so many bytes taken, is to be cut now. It is asked at each look.
+    fn turn(&self, taken: u64, now: Instant) -> Turn;
+
+    /// Ends the exchange.
+    fn cut(&self);
+}
+
+/// What becomes of a slow exchange that shares its connection with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It is cut.
+    Now,
+    /// Another may have to go in its stead: ask again at the next look.
+    Later,
+    /// Another has gone, which may have kept this one waiting: it is given time as if it had just begun to wait.
+    Afresh,
+}
+
+/// One that stands alone.
+struct Alone<F>(F);
 
 // === impl CutHandle ===
 
@@ -17,17 +41,38 @@ impl CutHandle {
     /// A handle that calls `cut`, from any thread and perhaps more than once. It must not block.
     #[must_use]
     pub fn new(cut: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Arc::new(cut))
+        Self(Arc::new(Alone(cut)))
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn of(cutter: Arc<impl Cutter + 'static>) -> Self {
+        Self(cutter)
     }
 
     /// Ends the exchange: the stream where there are others on its connection, else the connection.
     pub fn cut(&self) {
-        (self.0)();
+        self.0.cut();
+    }
+
+    pub(crate) fn turn(&self, taken: u64, now: Instant) -> Turn {
+        self.0.turn(taken, now)
     }
 }
 
 impl fmt::Debug for CutHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CutHandle(..)")
+    }
+}
+
+// === impl Alone ===
+
+impl<F: Fn() + Send + Sync> Cutter for Alone<F> {
+    fn turn(&self, _: u64, _: Instant) -> Turn {
+        Turn::Now
+    }
+
+    fn cut(&self) {
+        (self.0)();
     }
 }

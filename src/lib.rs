@@ -38,6 +38,8 @@ pub mod refusal;
 pub mod request_body;
 pub mod request_deadline;
 pub mod rpc;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod slow_client_guard;
 pub mod sse;
 pub mod sse_heartbeat;
@@ -71,7 +73,9 @@ pub use self::client_stall::ClientStall;
 pub use self::cut::CutHandle;
 pub use self::deadline::Deadline;
 pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExpired};
-pub use self::event::{CallOutcome, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, SeenBy, Side};
+pub use self::event::{
+    CallOutcome, ConnectionPhase, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, SeenBy, Side,
+};
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
@@ -79,6 +83,8 @@ pub use self::reply::ReplyBody;
 pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;
+#[cfg(feature = "serve")]
+pub use self::serve::serve;
 pub use self::slow_client_guard::{SlowClient, SlowClientGuardLayer, SlowClientLimits, Slowness};
 pub use self::sse_heartbeat::{HeartbeatSettings, SseHeartbeatLayer};
 

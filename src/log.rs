@@ -14,9 +14,10 @@ use crate::refusal::Reason;
 ///
 /// | event | level |
 /// |---|---|
-/// | a phase ran out, a call ran out of time, a gate refused, a client was too slow; something of a late answer was lost, headers apart; a socket setting was refused | `WARN` |
-/// | a phase that only reports ran out, a gate would have refused, a slow client would have been cut, a gate was closed; a client stalls; an answer was late enough to become a stream, headers of it were lost | `INFO` |
-/// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye; a client takes its answer again | `DEBUG` |
+/// | a phase ran out, a call ran out of time, a gate refused, a client was too slow, a peer has too many connections; something of a late answer was lost, headers apart; a socket setting was refused | `WARN` |
+/// | no connection could be accepted | `ERROR` |
+/// | a phase that only reports ran out, a gate would have refused, a slow client would have been cut, a gate was closed, a server drains; a client stalls; an answer was late enough to become a stream, headers of it were lost | `INFO` |
+/// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye; a client takes its answer again; a connection was idle or slow for too long | `DEBUG` |
 /// | a call completed, a seat was waited for, a stream got its first heartbeat (not limited) | `TRACE` |
 ///
 /// The target of each line is `tower_lifeline`.
@@ -34,7 +35,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 19;
+const KINDS: usize = 22;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -175,6 +176,32 @@ impl Observer for Log {
                 if let Some(suppressed) = self.admit(18) {
                     tracing::warn!(target: "tower_lifeline", setting, %error, suppressed, "the system refused a setting of a socket, which goes on without it");
                 }
+            }
+            Event::ConnectionTimedOut { phase, after } => {
+                if let Some(suppressed) = self.admit(19) {
+                    tracing::debug!(target: "tower_lifeline", phase = phase.as_str(), ?after, suppressed, "a connection was closed");
+                }
+            }
+            Event::PeerConnectionRefused => {
+                if let Some(suppressed) = self.admit(20) {
+                    tracing::warn!(target: "tower_lifeline", suppressed, "a peer has as many connections as it may have");
+                }
+            }
+            Event::AcceptFailed { error } => {
+                if let Some(suppressed) = self.admit(21) {
+                    tracing::error!(target: "tower_lifeline", %error, suppressed, "no connection could be accepted");
+                }
+            }
+            Event::DrainBegan => {
+                tracing::info!(target: "tower_lifeline", "the server drains");
+            }
+            Event::Drained {
+                connections,
+                cut,
+                requests_cut,
+                took,
+            } => {
+                tracing::info!(target: "tower_lifeline", connections, cut, requests_cut, ?took, "the server is drained");
             }
             Event::GateRefused {
                 gate,

@@ -218,7 +218,7 @@ impl Patrol {
                 // What a look drops is other people's, and one that panics must not take the others with it.
                 let _ = catch_unwind(AssertUnwindSafe(|| {
                     if watched.look(now) == After::Go {
-                        drop(self.shared.list().remove(place));
+                        drop(self.shared.list().remove(&place));
                     }
                     drop(watched);
                 }));

@@ -23,7 +23,8 @@ use crate::watchdog::{Place, Watchdog};
 pub struct GuardedIo<IO> {
     slot: Arc<Slot<IO>>,
     watchdog: Watchdog,
-    place: Place,
+    /// `None`: it was left to the watchdog.
+    place: Option<Place>,
     is_vectored: bool,
 }
 
@@ -56,7 +57,7 @@ where
         let slot = Arc::new(Slot::new(io, guard.terms.clone(), view));
         let watchdog = guard.watchdog.clone();
         Self {
-            place: watchdog.watch(slot.clone()),
+            place: Some(watchdog.watch(slot.clone())),
             slot,
             watchdog,
             is_vectored,
@@ -70,6 +71,14 @@ impl<IO> GuardedIo<IO> {
     /// It is locked meanwhile: what is asked must not wait.
     pub fn ask<T>(&self, question: impl FnOnce(&IO) -> T) -> Option<T> {
         self.slot.ask(question)
+    }
+}
+
+#[cfg(feature = "serve")]
+impl<IO: Send + 'static> GuardedIo<IO> {
+    /// A way to close it that does not need its owner.
+    pub(crate) fn resets(&self) -> Arc<dyn super::Resets> {
+        self.slot.clone()
     }
 }
 
@@ -117,8 +126,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
 
 impl<IO> Drop for GuardedIo<IO> {
     fn drop(&mut self) {
-        if !self.slot.leave() {
-            self.watchdog.release(self.place);
+        let is_left = self.slot.leave();
+        if let Some(place) = self.place.take().filter(|_| !is_left) {
+            self.watchdog.release(place);
         }
     }
 }

@@ -56,12 +56,27 @@ mod io;
 mod listener;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod outq;
+#[cfg(feature = "serve")]
+mod probe;
 mod settings;
 mod slot;
 mod socket;
 
 #[cfg(test)]
 mod tests;
+
+/// A socket that can be closed by somebody else than its owner.
+#[cfg(feature = "serve")]
+pub(crate) trait Resets: Send + Sync {
+    /// Closes it now. Its peer sees a reset, and what is queued for it is let go.
+    fn reset(&self);
+
+    /// Has its end look like a reset, when its owner closes it.
+    fn reset_when_closed(&self);
+}
+
+#[cfg(feature = "serve")]
+pub(crate) use self::probe::{Probe, Sees, probe};
 
 pub use self::guard::IoGuard;
 pub use self::io::GuardedIo;

@@ -26,6 +26,8 @@ struct Content<IO> {
     clock: SlowClock,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Closing it must not look like the end of what was written.
+    is_to_be_reset: bool,
 }
 
 enum Held<IO> {
@@ -62,6 +64,7 @@ impl<IO> Slot<IO> {
                 clock: SlowClock::new(&terms.limits),
                 reader: None,
                 writer: None,
+                is_to_be_reset: false,
             }),
             terms,
             view,
@@ -132,6 +135,20 @@ impl<IO> Slot<IO> {
         }
     }
 
+    /// Closes the connection so that its peer sees a reset, whatever its owner does meanwhile.
+    #[cfg(feature = "serve")]
+    fn reset(&self) {
+        let mut content = self.content();
+        let held = std::mem::replace(&mut content.io, Held::Over);
+        let wakers = [content.reader.take(), content.writer.take()];
+        drop(content);
+        if let Held::Owned(io) | Held::Left(io) = &held {
+            self.view.reset(io);
+        }
+        drop(held);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
     /// Its owner is gone. True: something that was written is still on the way, so that there is still something
     /// to watch.
     pub(super) fn leave(&self) -> bool {
@@ -146,6 +163,10 @@ impl<IO> Slot<IO> {
     }
 
     fn leave_to_patrol(&self, mut content: MutexGuard<'_, Content<IO>>, io: IO) -> bool {
+        if content.is_to_be_reset {
+            self.view.reset(&io);
+            return false;
+        }
         let is_left = self.view.queue == Queue::Bytes
             && !self.terms.limits.is_report_only()
             && !content.flow.is_settled()
@@ -193,6 +214,17 @@ impl<IO> Slot<IO> {
             Finding::Recovered { after } => Event::ClientRecovered { seen, after, taken },
             Finding::TooSlow(slow) | Finding::WouldBeTooSlow(slow) => too_slow(slow, Outcome::WouldHaveCut),
         });
+    }
+}
+
+#[cfg(feature = "serve")]
+impl<IO: Send> super::Resets for Slot<IO> {
+    fn reset(&self) {
+        self.reset();
+    }
+
+    fn reset_when_closed(&self) {
+        self.content().is_to_be_reset = true;
     }
 }
 

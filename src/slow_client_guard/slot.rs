@@ -11,7 +11,7 @@ use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::client_stall::ClientStall;
-use crate::cut::CutHandle;
+use crate::cut::{CutHandle, Turn};
 use crate::error::{Bound, BoxError, Phase, PhaseExpired};
 use crate::event::{Event, Outcome, Reporter, SeenBy, Side};
 use crate::slow_client::{Finding, Sight, SlowClient, SlowClientLimits, SlowClock};
@@ -197,7 +197,12 @@ impl<B: Send> Watched for Slot<B> {
         match (finding, late) {
             (Finding::TooSlow(slow), _) => {
                 self.note(true);
-                self.cut(content, slow.into(), too_slow(slow, Outcome::Cut));
+                let cut = self.ties.cut.as_ref();
+                match cut.map_or(Turn::Now, |cut| cut.turn(slow.taken(), now)) {
+                    Turn::Now => self.cut(content, slow.into(), too_slow(slow, Outcome::Cut)),
+                    Turn::Later => {}
+                    Turn::Afresh => content.clock = SlowClock::new(limits),
+                }
             }
             (_, Some(late)) if !limits.is_report_only() => {
                 self.cut(content, late.into(), expired(late, Outcome::Cut));

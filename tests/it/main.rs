@@ -18,6 +18,7 @@ mod phase_timeout;
 mod request_body;
 mod rmcp;
 mod scripted;
+mod serve;
 mod slow_client_guard;
 mod sse_heartbeat;
 mod timer;

@@ -45,7 +45,7 @@ fn every_rule_can_fail() {
         (
             "src/watch.rs",
             "//! .\nuse crate::{\n    phase::{A, B},\n    testing::C,\n};",
-            "`testing` (rank 4)",
+            "`testing` (rank 5)",
         ),
         (
             "src/watch.rs",

@@ -1,0 +1,3 @@
+//! `serve`, over real sockets.
+
+mod basics;
