@@ -42,7 +42,7 @@
 //! | `aws-apigw-rest-stream-edge` | 10 s | 10 s | 810 s | 75 s | none |
 //! | `railway` | 15 s | 10 s | 810 s | 75 s | none |
 //! | `envoy` | 15 s | 7.5 s | 13.5 s | 3615 s | none |
-//! | `cloudflare,nginx(read=20s)` | 6.667 s | 10 s | none | 75 s | none |
+//! | `cloudflare,nginx(read=20s)` | 6.666 s | 10 s | none | 75 s | none |
 //!
 //! The rules are those of [`Derived`].
 //!

@@ -15,15 +15,13 @@ impl FromStr for Platform {
     /// Reads `nginx`, `nginx(read=300s)`, `aws-alb(idle=300 keep_alive=300)`, or `custom(first_byte=20 idle=90)`.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let text = text.trim();
-        let Some((name, rest)) = text.split_once('(') else {
-            return find(text);
-        };
-        let Some(settings) = rest.strip_suffix(')') else {
+        let (name, settings) = text.split_once('(').unwrap_or((text, ")"));
+        let Some(settings) = settings.strip_suffix(')') else {
             return Err(ConfigError::new(format!(
                 "`{text}` has a parenthesis that does not close: write `nginx(first_byte=300s idle=300s)`"
             )));
         };
-        let platform = if name.trim().eq_ignore_ascii_case(CUSTOM) {
+        let platform = if plain(name) == CUSTOM {
             Self::custom(CUSTOM)
         } else {
             find(name)?

@@ -121,7 +121,7 @@ impl Platform {
         meaning: "Neither the first byte nor silence is limited. A whole request, with its body, must arrive within \
                   60 s (respondingTimeouts.readTimeout, 0 before version 3). Clients' connections may be idle for \
                   180 s. Its compress middleware needs text/event-stream among its excluded types.",
-        configure: "entryPoints.<name>.transport.respondingTimeouts.readTimeout",
+        configure: "entryPoints.NAME.transport.respondingTimeouts.readTimeout",
         source: "source of traefik/traefik at fd5a576d (3.7)",
         as_of: "2026-07-24",
         behaviour_confidence: Confidence::Verified,
