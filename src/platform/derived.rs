@@ -10,7 +10,7 @@ use super::limit::Limit;
 /// | setting | value | without such a limit | reason |
 /// |---|---|---|---|
 /// | [`heartbeat`](Self::heartbeat) | a third of the tightest idle limit, at most 15 s | 15 s | two beats may be late or lost; 15 s is what the WHATWG's note on event streams asks for |
-/// | [`commit_after`](Self::commit_after) | half of the tightest limit to the first byte, at most 10 s | 10 s | a platform counts from another moment than the server, with its own queue and the network between; and an answer within 10 s keeps its status |
+/// | [`commit_after`](Self::commit_after) | half of the tightest limit to the first byte, or of the idle limit where that is shorter, at most 10 s | 10 s | most idle timers run before the first byte, too; a platform counts from another moment than the server, with its own queue and the network between; and an answer within 10 s keeps its status |
 /// | [`total`](Self::total) | nine tenths of the tightest cap | none | who ends a stream before the platform does can say goodbye |
 /// | [`keep_alive`](Self::keep_alive) | the neighbour's time for idle connections, and 15 s | 75 s | a connection that the server closes while the neighbour sends on it is a 502 |
 /// | [`drain`](Self::drain) | four fifths of the time to SIGKILL | none | what is still running then has time for its goodbye |
@@ -41,6 +41,7 @@ impl Derived {
         let tightest = |limit| chain.tightest(limit).map(|(duration, _)| duration);
         let idle = tightest(Limit::Idle);
         let first_byte = chain.first_byte().map(|(duration, _)| duration);
+        let first_byte = first_byte.into_iter().chain(idle).min();
         let kept = chain
             .neighbour()
             .and_then(|hop| hop.limit(Limit::UpstreamKeepAlive));

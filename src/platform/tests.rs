@@ -186,8 +186,9 @@ fn what_is_said_to_follow_does() {
         .map(cells)
         .collect();
     assert_eq!(rows.len(), 9);
-    let said =
-        |duration: Option<Duration>| duration.map_or("none".to_owned(), |it| limit::Spoken(it).to_string());
+    let said = |duration: Option<Duration>| {
+        duration.map_or_else(|| "none".to_owned(), |it| limit::Spoken(it).to_string())
+    };
     for row in rows {
         let derived = row[0].trim_matches('`').parse::<Chain>().unwrap().derived();
         let actual = [
@@ -245,7 +246,7 @@ fn cells(line: &str) -> Vec<&str> {
 fn table_row(row: &Platform) -> Vec<String> {
     let limit = |limit| {
         row.limit(limit)
-            .map_or("–".to_owned(), |it| it.as_secs().to_string())
+            .map_or_else(|| "–".to_owned(), |it| it.as_secs().to_string())
     };
     let mut cells = vec![format!("`{}`", row.name()), row.title().to_owned()];
     cells.extend(Limit::ALL.iter().map(|it| limit(*it)));
@@ -267,6 +268,16 @@ fn section(title: &str) -> Vec<Vec<&'static str>> {
         .filter(|line| line.starts_with("| `"))
         .map(cells)
         .collect()
+}
+
+#[test]
+fn the_document_explains_every_finding() {
+    let written: HashMap<&str, &str> = section("What the check finds")
+        .into_iter()
+        .map(|row| (row[0].trim_matches('`'), row[1]))
+        .collect();
+    let known: HashMap<&str, &str> = check::tests::severities().into_iter().collect();
+    assert_eq!(written, known);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod hops;
 mod own;
 mod streams;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::chain::Chain;
 use super::derived::Derived;
@@ -73,6 +73,8 @@ const RULES: &[Rule] = &[
 ];
 
 /// Everything that is wrong, the worst first.
+///
+/// What each code means stands in `docs/platforms.md` of the repository, under "What the check finds".
 #[must_use]
 pub fn check(chain: &Chain, setup: &Setup) -> Vec<Finding> {
     let case = Case {

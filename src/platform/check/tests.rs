@@ -87,6 +87,16 @@ fn examples() -> Vec<Example> {
     ]
 }
 
+/// The worst that each rule says, by the examples.
+pub(in crate::platform) fn severities() -> Vec<(&'static str, &'static str)> {
+    let mut examples = examples();
+    examples.sort_by_key(|example| example.severity);
+    examples
+        .iter()
+        .map(|example| (example.code, example.severity.as_str()))
+        .collect()
+}
+
 fn found(chain: &str, setup: &Setup, code: &str) -> Option<Finding> {
     let chain = chain.parse().unwrap();
     check(&chain, setup)
