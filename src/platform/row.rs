@@ -84,6 +84,9 @@ pub enum Confidence {
 
 impl Platform {
     /// A platform that the crate does not know: nothing is limited until [`with`](Self::with) says so.
+    ///
+    /// Its text can be read again where its name is `custom`; other names that are not in [`ALL`](Self::ALL) are
+    /// refused, since most of them are slips.
     #[must_use]
     pub const fn custom(name: &'static str) -> Self {
         Self {
@@ -246,7 +249,7 @@ impl Platform {
     /// The row that it was made from.
     fn row(&self) -> Option<&'static Self> {
         let named = Self::ALL.iter().find(|row| row.name == self.name);
-        named.filter(|row| row.title == self.title)
+        named.filter(|row| row.source == self.source)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -61,9 +62,21 @@ fn apply(setup: Setup, settings: &[(usize, Duration)]) -> Setup {
         })
 }
 
+/// The same cases in every run.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0x11fe),
+        ..ProptestConfig::default()
+    }
+}
+
 // === Chains ===
 
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn the_tightest_is_the_least_and_a_members(chain in chain_of(configured()), limit in select(Limit::ALL)) {
         let least = chain.hops().iter().filter_map(|hop| hop.limit(limit)).min();

@@ -189,6 +189,9 @@ fn a_number_that_somebody_configured_is_not_called_documented() {
     )
     .unwrap();
     assert!(finding.why().contains("as it was configured here"), "{finding}");
+    let namesake = Chain::from(Platform::custom("nginx").with(Limit::Idle, secs(60)));
+    let finding = &check(&namesake, &new().heartbeat(secs(60)))[0];
+    assert!(finding.why().contains("as it was configured here"), "{finding}");
     let finding = found("heroku", &new().drain(secs(60)), "drain-kill").unwrap();
     assert!(finding.why().contains("dyno-shutdown-behavior"), "{finding}");
 }
