@@ -8,6 +8,7 @@
 //! | overload | [`admission_gate`]: so many at once, a short queue, and a clean refusal for the rest |
 //! | a proxy closes a stream that is silent, or gives up before its first byte | [`sse_heartbeat`]: beats where they are legal, and slow answers that become streams in time |
 //! | an upload that drips | [`request_body`]: idle, total and minimum rate of a request body |
+//! | settings that fail behind a platform | [`platform`]: the limits of thirty proxies, what follows from them, and a check |
 //! | a database or a model that does not connect, answer, go on or end | [`outgoing`]: the same phases around a client |
 //!
 //! # Order
@@ -34,6 +35,7 @@ pub mod admission_gate;
 pub mod connection;
 pub mod outgoing;
 pub mod phase_timeout;
+pub mod platform;
 pub mod refusal;
 pub mod request_body;
 pub mod request_deadline;
@@ -79,6 +81,7 @@ pub use self::event::{
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
+pub use self::platform::Platform;
 pub use self::reply::ReplyBody;
 pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
