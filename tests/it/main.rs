@@ -18,6 +18,8 @@ mod phase_timeout;
 mod request_body;
 mod rmcp;
 mod scripted;
+#[cfg(feature = "axum")]
+mod slow_client;
 mod sse_heartbeat;
 mod timer;
 mod wire;
