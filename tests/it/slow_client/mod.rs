@@ -157,6 +157,18 @@ impl Server {
         }
     }
 
+    /// Waits until a client was cut.
+    async fn cuts_within(&self, time: Duration) {
+        let cut = async {
+            while self.seen.cuts().is_empty() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(time, cut)
+            .await
+            .unwrap_or_else(|_| panic!("{self:?} cuts nobody in {time:?}"));
+    }
+
     /// Waits until nothing is left of any client.
     async fn is_free_within(&self, time: Duration) {
         let free = async {
