@@ -13,6 +13,8 @@ const EVERY: Duration = Duration::from_millis(100);
 struct Counted {
     looks: AtomicU32,
     panics: bool,
+    /// It outlives its owner, for so many looks.
+    lasts: Option<u32>,
 }
 
 impl Counted {
@@ -22,9 +24,14 @@ impl Counted {
 }
 
 impl Watched for Counted {
-    fn look(&self, _: Instant) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+    fn look(&self, _: Instant) -> After {
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
         assert!(!self.panics, "a body panicked when it was dropped");
+        if self.lasts.is_some_and(|lasts| looks + 1 >= lasts) {
+            After::Go
+        } else {
+            After::Stay
+        }
     }
 }
 
@@ -94,6 +101,19 @@ async fn a_panic_stops_nobody_else_from_being_looked_at() {
     sleep(EVERY * 2).await;
     assert!(bad.looks() >= 2);
     assert!(good.looks() >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_its_owner_goes_by_itself() {
+    let watchdog = Watchdog::new(EVERY);
+    let one = Arc::new(Counted {
+        lasts: Some(3),
+        ..Counted::default()
+    });
+    let _place = watchdog.watch(one.clone());
+    sleep(EVERY * 10).await;
+    assert_eq!((one.looks(), Arc::strong_count(&one)), (3, 1));
+    assert_eq!((watchdog.count(), tasks()), (0, 0));
 }
 
 #[test]

@@ -18,7 +18,10 @@ mod phase_timeout;
 mod request_body;
 mod rmcp;
 mod scripted;
+#[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "axum")]
+mod slow_client;
 mod slow_client_guard;
 mod sse_heartbeat;
 mod timer;

@@ -1,0 +1,134 @@
+//! What is left of clients that go away, and of answers that were written to the end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout};
+use tower_lifeline::{SeenBy, SlowClientLimits};
+
+use super::clients::{Protocol, ask, send};
+use super::{Server, Watch, limits};
+
+/// How many sockets of the server's side of its connections are in somebody's hands.
+#[cfg(target_os = "linux")]
+fn held(server: SocketAddr) -> usize {
+    const LISTENS: &str = "0A";
+    let port = format!(":{:04X}", server.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let lines = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines
+        .filter(|words| words[1].ends_with(&port) && words[3] != LISTENS && words[9] != "0")
+        .count()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn held(_: SocketAddr) -> usize {
+    0
+}
+
+/// How a client leaves that does not read.
+#[derive(Clone, Copy, Debug)]
+enum Leaves {
+    ByClosing,
+    ByHalf,
+    ByReset,
+}
+
+async fn leaves(watch: Watch, how: Leaves) {
+    let server = Server::new(watch, limits(Duration::from_secs(1))).await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(ask(server.address, "/events/2000/1").await);
+    }
+    sleep(Duration::from_millis(500)).await;
+    if cfg!(target_os = "linux") {
+        assert_eq!(held(server.address), 8);
+    }
+    for client in &mut clients {
+        match how {
+            Leaves::ByClosing => {}
+            Leaves::ByHalf => client.shutdown().await.unwrap(),
+            Leaves::ByReset => SockRef::from(&*client).set_linger(Some(Duration::ZERO)).unwrap(),
+        }
+    }
+    if !matches!(how, Leaves::ByHalf) {
+        clients.clear();
+    }
+    server.is_free_within(Duration::from_secs(12)).await;
+    let closed = async {
+        while held(server.address) > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), closed)
+        .await
+        .unwrap_or_else(|_| panic!("{how:?}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_of_whoever_goes_away_in_a_stall() {
+    let cases =
+        [Leaves::ByClosing, Leaves::ByHalf, Leaves::ByReset].map(|how| leaves(Watch::LayerAndIo, how));
+    futures::future::join_all(cases).await;
+}
+
+/// Its answer is written, and the server's part is done; but the client does not fetch it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_nobody_fetches_does_not_stay_in_the_system() {
+    let server = Server::new(Watch::Io, limits(Duration::from_secs(1))).await;
+    let mut client = ask(server.address, "/file/30000").await;
+    let start = Instant::now();
+    while server.seen.live() > 0 || server.seen.produced() == 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(server.io.watched(), 1, "it is still on the way");
+    server.is_free_within(Duration::from_secs(6)).await;
+    assert!(start.elapsed() > Duration::from_millis(900));
+    assert_eq!(
+        (held(server.address), server.seen.cuts()[0].0),
+        (0, SeenBy::Connection)
+    );
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_fetched_late_is_whole() {
+    let server = Server::new(Watch::Io, limits(Duration::from_secs(3))).await;
+    let mut client = ask(server.address, "/file/30000").await;
+    sleep(Duration::from_millis(1200)).await;
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() > 30_000);
+    server.is_free_within(Duration::from_secs(3)).await;
+    assert_eq!(server.seen.cuts(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_only_reported_is_left_alone() {
+    let limits = SlowClientLimits::builder()
+        .stall(Duration::from_millis(500))
+        .report_only()
+        .build()
+        .unwrap();
+    let server = Server::new(Watch::LayerAndIo, limits).await;
+    let _h1 = ask(server.address, "/events/2000/0").await;
+    let _h2 = send(server.address, Protocol::H2, "/events/2000/0")
+        .await
+        .unwrap();
+    sleep(Duration::from_millis(2500)).await;
+    assert_eq!(server.seen.live(), 2);
+    let events = server.seen.events.lock().unwrap();
+    let would = events
+        .iter()
+        .filter(|event| format!("{event:?}").contains("WouldHaveCut"))
+        .count();
+    // The first by its body and by its connection, the second by its body.
+    assert_eq!(would, 3, "{events:?}");
+}
