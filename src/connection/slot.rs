@@ -5,9 +5,9 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 #[cfg(feature = "serve")]
 use std::time::Duration;
+use std::time::Instant;
 
 use super::guard::Terms;
 use super::socket::{Queue, View};

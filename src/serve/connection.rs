@@ -31,6 +31,8 @@ pub(super) struct Connection {
     begun: AtomicU32,
     /// Frames that were taken of all answers.
     frames: AtomicU64,
+    /// Nothing but the end of the connection will tell the end of the answer.
+    is_close_delimited: AtomicBool,
     /// What was written last has to wait for the peer.
     is_blocked: AtomicBool,
     terms: Arc<Terms>,
@@ -96,6 +98,7 @@ impl Connection {
             uses: AtomicU32::new(0),
             begun: AtomicU32::new(0),
             frames: AtomicU64::new(0),
+            is_close_delimited: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             turns: Mutex::new(Turns::new(terms.settings.0.slow_clients.stall())),
             terms,
@@ -118,6 +121,18 @@ impl Connection {
     /// Its answer has ended, or was given up.
     pub(super) fn request_ends(&self) {
         self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// An answer begins whose end may be told by that of the connection.
+    pub(super) fn may_be_close_delimited(&self) {
+        self.is_close_delimited.store(true, Ordering::Relaxed);
+    }
+
+    /// The answer in progress will not be whole.
+    pub(super) fn answer_failed(&self) {
+        if self.is_close_delimited.load(Ordering::Relaxed) {
+            self.socket.reset_when_closed();
+        }
     }
 
     /// Something of an answer was taken.
@@ -181,11 +196,6 @@ impl Connection {
     /// For how long the peer has been seen to take nothing of what waits for it, where that is to be seen.
     pub(super) fn peer_idle(&self, now: Instant) -> Option<Duration> {
         self.socket.peer_idle(now)
-    }
-
-    /// Has the socket reset when it is closed.
-    pub(super) fn reset_when_closed(&self) {
-        self.socket.reset_when_closed();
     }
 
     /// Is told to finish at some moment within `within`.

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::thread;
 use std::time::Instant;
 
 use http::Response;
@@ -32,11 +31,7 @@ pub(super) enum Exchange {
 
 /// A request is in progress for as long as this lives.
 #[derive(Debug)]
-pub(super) struct InProgress {
-    in_use: InUse,
-    /// The end of the connection is the end of the answer, wherever it comes.
-    may_be_close_delimited: bool,
-}
+pub(super) struct InProgress(InUse);
 
 pin_project! {
     /// The response future of the server's own wrapping.
@@ -90,26 +85,14 @@ impl Cutter for Exchange {
 // === impl InProgress ===
 
 impl InProgress {
-    pub(super) const fn new(in_use: InUse, may_be_close_delimited: bool) -> Self {
-        Self {
-            in_use,
-            may_be_close_delimited,
-        }
-    }
-
-    fn failed(&self) {
-        if self.may_be_close_delimited {
-            self.in_use.connection().reset_when_closed();
-        }
+    pub(super) const fn new(in_use: InUse) -> Self {
+        Self(in_use)
     }
 }
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        if thread::panicking() {
-            self.failed();
-        }
-        self.in_use.connection().request_ends();
+        self.0.connection().request_ends();
     }
 }
 
@@ -153,8 +136,8 @@ impl<B: Body> Body for AnswerBody<B> {
         let polled = this.inner.poll_frame(cx);
         if let Some(progress) = this.progress {
             match &polled {
-                Poll::Ready(Some(Ok(_))) => progress.in_use.connection().frame_taken(),
-                Poll::Ready(Some(Err(_))) => progress.failed(),
+                Poll::Ready(Some(Ok(_))) => progress.0.connection().frame_taken(),
+                Poll::Ready(Some(Err(_))) => progress.0.connection().answer_failed(),
                 Poll::Ready(None) | Poll::Pending => {}
             }
         }

@@ -50,8 +50,10 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let connection = &self.connection;
         let number = connection.request_begins();
-        let may_be_close_delimited = self.streams.is_none() && request.version() <= Version::HTTP_10;
-        let progress = InProgress::new(InUse::of(connection.clone()), may_be_close_delimited);
+        if self.streams.is_none() && request.version() <= Version::HTTP_10 {
+            connection.may_be_close_delimited();
+        }
+        let progress = InProgress::new(InUse::of(connection.clone()));
         let connection = connection.clone();
         let (exchange, mut request) = match &self.streams {
             Some(streams) => {

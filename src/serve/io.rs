@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::thread;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -77,6 +78,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ServedIo<IO> {
 impl First {
     fn is_like_http2(&self) -> bool {
         PREFACE.starts_with(&self.bytes[..self.count])
+    }
+}
+
+impl<IO> Drop for ServedIo<IO> {
+    fn drop(&mut self) {
+        // hyper drops the connection before the answer, and then it is too late.
+        if thread::panicking() {
+            self.connection.answer_failed();
+        }
     }
 }
 

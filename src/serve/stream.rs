@@ -55,7 +55,9 @@ pin_project! {
 enum Whose {
     Stream(Arc<Stream>),
     /// That of a stream that was upgraded, in which the connection is in use for as long as it lasts.
-    Tunnel { _in_use: InUse },
+    Tunnel {
+        _in_use: InUse,
+    },
 }
 
 // === impl Streams ===
