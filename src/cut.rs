@@ -27,8 +27,10 @@ pub(crate) enum Turn {
     /// It is cut.
     Now,
     /// Another may have to go in its stead: ask again at the next look.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a server says it"))]
     Later,
     /// Another has gone, which may have kept this one waiting: it is given time as if it had just begun to wait.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a server says it"))]
     Afresh,
 }
 

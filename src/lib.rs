@@ -33,6 +33,7 @@
 pub mod admission_gate;
 #[cfg(feature = "io")]
 pub mod connection;
+pub mod lifeline;
 pub mod outgoing;
 pub mod phase_timeout;
 pub mod platform;
@@ -78,6 +79,7 @@ pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExp
 pub use self::event::{
     CallOutcome, ConnectionPhase, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, SeenBy, Side,
 };
+pub use self::lifeline::Lifeline;
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;

@@ -34,7 +34,7 @@ pub(crate) enum After {
     Stay,
     /// It has outlived whoever would release it, and is over.
     #[cfg_attr(
-        not(feature = "io"),
+        not(any(feature = "io", test)),
         expect(dead_code, reason = "only connections outlive their owners")
     )]
     Go,

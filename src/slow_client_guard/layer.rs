@@ -16,6 +16,7 @@ use crate::watchdog::Watchdog;
 #[derive(Clone, Debug)]
 pub struct SlowClientGuardLayer {
     terms: Arc<Terms>,
+    is_off: bool,
     watchdog: Watchdog,
     tells_inside: bool,
 }
@@ -31,6 +32,15 @@ impl SlowClientGuardLayer {
                 reporter: Reporter::log(),
             }),
             tells_inside: false,
+            is_off: false,
+        }
+    }
+
+    /// A layer that leaves every answer alone.
+    pub(crate) fn off() -> Self {
+        Self {
+            is_off: true,
+            ..Self::default()
         }
     }
 
@@ -69,11 +79,7 @@ impl<S> Layer<S> for SlowClientGuardLayer {
     type Service = SlowClientGuard<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SlowClientGuard::new(
-            inner,
-            self.terms.clone(),
-            self.watchdog.clone(),
-            self.tells_inside,
-        )
+        let terms = (!self.is_off).then(|| self.terms.clone());
+        SlowClientGuard::new(inner, terms, self.watchdog.clone(), self.tells_inside)
     }
 }

@@ -69,7 +69,8 @@ where
         } else {
             Asker::default()
         };
-        let is_bodiless = matches!(*request.method(), Method::HEAD | Method::CONNECT);
+        let is_bodiless =
+            plan.settings.is_off() || matches!(*request.method(), Method::HEAD | Method::CONNECT);
         let answering = Answering {
             plan,
             asker,
