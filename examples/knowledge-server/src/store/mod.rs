@@ -1,5 +1,7 @@
 //! Where papers and their vectors are kept and searched.
 
+pub mod embedded;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
