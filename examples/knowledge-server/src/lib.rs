@@ -4,5 +4,6 @@
 
 pub mod collection;
 pub mod embed;
+pub mod ingest;
 pub mod paper;
 pub mod store;

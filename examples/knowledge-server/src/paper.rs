@@ -24,6 +24,7 @@ pub struct Paper {
     #[serde(default)]
     pub venue: String,
     /// What it says, in our own words.
+    #[serde(alias = "abstract")]
     pub summary: String,
     /// Where it can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

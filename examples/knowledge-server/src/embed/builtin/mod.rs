@@ -68,7 +68,7 @@ impl Builtin {
         }
     }
 
-    /// The vector of one text. All zeros for a text without a word.
+    /// The vector of one text, of length one. Texts without a word are close to each other and to nothing else.
     #[must_use]
     pub fn vector(&self, text: &str) -> Vec<f32> {
         self.features.vector(text)

@@ -14,16 +14,12 @@ const LONGEST: usize = 3;
 #[derive(Debug)]
 pub(super) struct Thesaurus {
     ideas: BTreeMap<Vec<String>, Vec<usize>>,
-    len: usize,
 }
 
 impl Thesaurus {
     pub(super) fn new(tokens: &Tokens) -> Self {
         let mut ideas: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
-        let lines = TEXT.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let mut len = 0;
-        for (idea, line) in lines.enumerate() {
-            len = idea + 1;
+        for (idea, line) in lines().enumerate() {
             for entry in line.split(',') {
                 let phrase = tokens.stems(entry);
                 let of_phrase = ideas.entry(phrase).or_default();
@@ -33,12 +29,7 @@ impl Thesaurus {
             }
         }
         ideas.remove(&Vec::new());
-        Self { ideas, len }
-    }
-
-    /// How many ideas there are.
-    pub(super) const fn len(&self) -> usize {
-        self.len
+        Self { ideas }
     }
 
     /// The ideas in a text, by number, each as often as it is named and with the share of the phrase in it: a
@@ -58,4 +49,10 @@ impl Thesaurus {
             })
             .collect()
     }
+}
+
+/// The lines of the thesaurus, one for each idea.
+pub(super) fn lines() -> impl Iterator<Item = &'static str> {
+    TEXT.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
