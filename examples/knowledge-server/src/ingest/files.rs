@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::report::IngestError;
+use super::report::{Complaint, IngestError, Place};
 
 /// A file that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +26,9 @@ pub(super) enum Kind {
 
 const READABLE: &str = ".jsonl, .ndjson, .md, .markdown or .txt";
 
-/// The readable files at `path`, in the order of their names. Hidden files and links to folders are left out.
-pub(super) fn find(path: &Path) -> Result<Vec<Source>, IngestError> {
+/// The readable files at `path`, in the order of their names, and the folders that cannot be looked into. Hidden
+/// files and links to folders are left out.
+pub(super) fn find(path: &Path) -> Result<(Vec<Source>, Vec<Complaint>), IngestError> {
     let complain = |why: String| IngestError::Path {
         path: path.to_owned(),
         why,
@@ -39,16 +40,23 @@ pub(super) fn find(path: &Path) -> Result<Vec<Source>, IngestError> {
     if meta.is_file() {
         let source = Source::new(&whole, root, path.to_owned(), meta.len());
         return source
-            .map(|source| vec![source])
+            .map(|source| (vec![source], Vec::new()))
             .ok_or_else(|| complain(format!("only files are read whose names end with {READABLE}")));
     }
     if !meta.is_dir() {
         return Err(complain("is neither a file nor a folder".into()));
     }
     let mut sources = Vec::new();
+    let mut complaints = Vec::new();
     let mut folders = vec![whole.clone()];
     while let Some(folder) = folders.pop() {
-        let listed = list(&folder).map_err(|error| complain(format!("{}: {error}", folder.display())))?;
+        let listed = match list(&folder) {
+            Ok(listed) => listed,
+            Err(error) => {
+                complaints.push(Place::new(&folder, 0).complain(error.to_string()));
+                continue;
+            }
+        };
         for (found, meta) in listed {
             if meta.is_dir() {
                 folders.push(found);
@@ -58,11 +66,11 @@ pub(super) fn find(path: &Path) -> Result<Vec<Source>, IngestError> {
             }
         }
     }
-    if sources.is_empty() {
+    if sources.is_empty() && complaints.is_empty() {
         return Err(complain(format!("holds no file whose name ends with {READABLE}")));
     }
     sources.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(sources)
+    Ok((sources, complaints))
 }
 
 /// What stands in a folder and is not hidden. A link to a file counts as the file; one to a folder is left out,

@@ -164,3 +164,77 @@ fn check(paper: &Paper) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn items(text: &[u8], buffer: usize, longest: usize) -> (Vec<Item>, u64) {
+        let mut lines = Lines::new(Path::new("x"), BufReader::with_capacity(buffer, text), longest);
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let (item, read) = lines.next_item();
+            bytes += read;
+            match item {
+                Some(item) => items.push(item),
+                None => return (items, bytes),
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_the_limit_and_no_longer() {
+        let line = br#"{"id":"a","title":"b","summary":"c"}"#;
+        for ending in ["", "\n", "\n\n"] {
+            let text = [line, ending.as_bytes()].concat();
+            assert!(items(&text, 5, line.len()).0[0].is_ok());
+            let (long, bytes) = items(&text, 5, line.len() - 1);
+            assert!(long.len() == 1 && long[0].is_err());
+            assert_eq!(bytes, text.len() as u64);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_the_same_through_any_buffer(
+            parts in proptest::collection::vec(prop_oneof![
+                Just(b"\n".to_vec()),
+                Just(b"\r\n".to_vec()),
+                Just(BOM.to_vec()),
+                Just(br#"{"id":"a","title":"b","summary":"c"}"#.to_vec()),
+                proptest::collection::vec(any::<u8>(), 0..6),
+            ], 0..12),
+            buffer in 1usize..40,
+        ) {
+            let text = parts.concat();
+            let (all, bytes) = items(&text, 4096, 60);
+            prop_assert_eq!(bytes, text.len() as u64);
+            prop_assert_eq!((all, bytes), items(&text, buffer, 60));
+        }
+    }
+
+    /// Fails after its first line.
+    #[derive(Debug)]
+    struct Torn(&'static [u8]);
+
+    impl io::Read for Torn {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match io::Read::read(&mut self.0, buffer)? {
+                0 => Err(io::Error::other("the disk is gone")),
+                read => Ok(read),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_breaks_off_is_told_once() {
+        let mut lines = Lines::new(Path::new("x"), BufReader::new(Torn(b"{}\n{")), 60);
+        let mut next = || lines.next_item().0.map(|item| item.unwrap_err().to_string());
+        assert!(next().is_some_and(|why| why.starts_with("x:1: missing field")));
+        assert_eq!(next().as_deref(), Some("x:2: the disk is gone"));
+        assert_eq!(next(), None);
+    }
+}

@@ -47,11 +47,12 @@ pub async fn run(
     store: &dyn Store,
     watcher: &mut dyn Watcher,
 ) -> Result<Summary, IngestError> {
-    let files = files::find(path)?;
+    let (files, closed) = files::find(path)?;
     watcher.begin(files.iter().map(|file| file.bytes).sum());
     let mut intake = Intake::open(embedder, store).await?;
     let mut seen = Seen::default();
-    let mut skipped = 0;
+    closed.iter().for_each(|complaint| watcher.complain(complaint));
+    let mut skipped = closed.len();
     let mut reader = Reader::new(files, limits);
     loop {
         // Files are read on a thread that may wait for a disk.

@@ -225,6 +225,19 @@ async fn markdown_becomes_passages_under_its_headings() {
     );
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn links_to_files_count_and_links_to_folders_may_lead_back() {
+    use std::os::unix::fs::symlink;
+    let mut desk = Desk::new(&[("texts/a.txt", b"A text.")]);
+    let folder = desk.folder.path();
+    symlink(folder, folder.join("texts/back")).unwrap();
+    symlink(folder.join("texts/a.txt"), folder.join("b.txt")).unwrap();
+    symlink(folder.join("nowhere"), folder.join("c.txt")).unwrap();
+    assert_eq!(desk.run().await, summary(2, 0, 0));
+    assert_eq!(desk.ids().await, ["b.txt#1", "texts/a.txt#1"]);
+}
+
 #[tokio::test]
 async fn paths_with_nothing_to_read_are_errors() {
     let desk = Desk::new(&[("only.png", b""), ("empty/x.pdf", b"")]);

@@ -83,9 +83,9 @@ impl Embedded {
         batch.iter().try_for_each(|(_, vector)| self.check(vector))?;
         let entries: Vec<_> = batch.into_iter().map(Entry::new).map(Arc::new).collect();
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Shelf::clone(&shelf);
-        entries.into_iter().for_each(|entry| next.place(entry));
-        *shelf = Arc::new(next);
+        // A copy, should a search still be looking at the shelf as it was.
+        let shelf = Arc::make_mut(&mut shelf);
+        entries.into_iter().for_each(|entry| shelf.place(entry));
         Ok(())
     }
 }

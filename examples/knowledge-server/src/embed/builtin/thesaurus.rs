@@ -1,6 +1,6 @@
 //! The ideas of the field, and the words that stand for them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::tokens::Tokens;
 
@@ -13,12 +13,12 @@ const LONGEST: usize = 3;
 /// The ideas that each phrase of stems stands for.
 #[derive(Debug)]
 pub(super) struct Thesaurus {
-    ideas: BTreeMap<Vec<String>, Vec<usize>>,
+    ideas: HashMap<Vec<String>, Vec<usize>>,
 }
 
 impl Thesaurus {
     pub(super) fn new(tokens: &Tokens) -> Self {
-        let mut ideas: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+        let mut ideas: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
         for (idea, line) in lines().enumerate() {
             for entry in line.split(',') {
                 let phrase = tokens.stems(entry);
