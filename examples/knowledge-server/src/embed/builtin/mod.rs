@@ -44,8 +44,8 @@ pub const MODEL: &str = "builtin-1";
 pub const DIMENSIONS: usize = features::IDEAS + features::WORDS;
 
 /// Texts of more bytes than this in one call are embedded on a thread of their own, since a runtime's thread
-/// should be back within a millisecond or so.
-const INLINE_BYTES: usize = 16 * 1024;
+/// should be back within a millisecond or so. Queries are shorter, batches are longer.
+const INLINE_BYTES: usize = 2 * 1024;
 
 /// How long a call may take, should the deadline be further away: no batch comes near it.
 const LIMIT: Duration = Duration::from_secs(30);

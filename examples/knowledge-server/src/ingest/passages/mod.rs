@@ -146,3 +146,64 @@ fn heading(line: &str) -> Option<&str> {
         .trim_end();
     ((1..=6).contains(&level) && !text.is_empty()).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn passages(kind: Kind, text: &str) -> Vec<Item> {
+        let file = Source {
+            path: PathBuf::from("notes.md"),
+            name: "notes.md".to_owned(),
+            kind,
+            bytes: 0,
+        };
+        of(&file, text)
+    }
+
+    #[test]
+    fn each_passage_knows_its_line() {
+        let text = "Intro\n\n# One\n\ntext\n## Two\n~~~\n```\n# code\n~~~\n# Three\n#four\n#######five\n# \n";
+        let found = passages(Kind::Markdown, text).into_iter().map(|item| {
+            let (place, paper) = item.unwrap();
+            (place.line, paper.title, paper.summary)
+        });
+        let expected = [
+            (1, "One", "Intro"),
+            (5, "One", "text"),
+            (7, "One: Two", "~~~\n```\n# code\n~~~"),
+            (12, "One: Three", "#four\n#######five\n#"),
+        ];
+        let expected = expected.map(|(line, title, text)| (line, title.to_owned(), text.to_owned()));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_long_first_line_is_no_title() {
+        for (text, title) in [("\nShort\ntext", "Short"), (&*"long ".repeat(40), "notes")] {
+            assert_eq!(passages(Kind::Text, text)[0].as_ref().unwrap().1.title, title);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_becomes_passages_with_names_of_their_own(text in "(---\n)?[#`~a-z \n\r\u{feff}]{0,200}") {
+            for kind in [Kind::Markdown, Kind::Text] {
+                let items = passages(kind, &text);
+                prop_assert!(!items.is_empty());
+                let papers: Vec<_> = items.into_iter().filter_map(Result::ok).collect();
+                let ids: HashSet<_> = papers.iter().map(|(_, paper)| &paper.id).collect();
+                prop_assert_eq!(ids.len(), papers.len());
+                for (place, paper) in &papers {
+                    prop_assert!(place.line >= 1 && place.line <= text.lines().count());
+                    prop_assert!(!paper.title.is_empty() && !paper.summary.is_empty());
+                }
+            }
+        }
+    }
+}
