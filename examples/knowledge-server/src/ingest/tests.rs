@@ -195,6 +195,19 @@ async fn what_is_no_text_is_told_by_its_line() {
 }
 
 #[tokio::test]
+async fn a_text_may_be_as_long_as_the_limit_and_no_longer() {
+    let desk = Desk::new(&[("a.txt", b"1234"), ("b.txt", b"12345")]);
+    let limits = Limits {
+        text: 4,
+        ..Limits::default()
+    };
+    let mut told = Told::default();
+    let ended = run(desk.folder.path(), limits, &desk.embedder, &desk.store, &mut told).await;
+    assert_eq!(ended.unwrap(), summary(1, 0, 1));
+    assert_eq!(told.complaints, ["b.txt:0: is longer than 4 bytes: split it"]);
+}
+
+#[tokio::test]
 async fn markdown_becomes_passages_under_its_headings() {
     let long = "A sentence that fills the page. ".repeat(60);
     let text = format!(
