@@ -63,7 +63,7 @@ impl Features {
     pub(super) fn vector(&self, text: &str) -> Vec<f32> {
         let mut vector = vec![0.0; IDEAS + WORDS];
         for (feature, kind, often) in self.counts(text) {
-            feature.add(kind * often.sqrt() * self.weights.rarity(feature), &mut vector);
+            feature.add(kind * damped(often) * self.weights.rarity(feature), &mut vector);
         }
         normalise(&mut vector);
         vector
@@ -135,6 +135,12 @@ impl Feature {
             }
         }
     }
+}
+
+/// The second time counts for less than the first: `often` to the power of three quarters.
+fn damped(often: f32) -> f32 {
+    let root = often.sqrt();
+    root * root.sqrt()
 }
 
 fn normalise(vector: &mut [f32]) {

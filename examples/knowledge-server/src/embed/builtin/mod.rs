@@ -12,6 +12,12 @@
 //! it knows nothing else of meaning, of word order or of languages other than English. For texts of your own,
 //! take an embedding model behind [`super::Embedder`] instead.
 //!
+//! # How well it does
+//! `tests/recall.rs` asks thirty questions that share next to no word with the papers they are about, and finds
+//! 83 of 100 expected papers among the first five; of thirty that are closer to what people type, and for which
+//! no weight was chosen, 90. Nearly all of the former is owed to the thesaurus: with no ideas it finds almost none
+//! of them.
+//!
 //! # What it promises
 //! The same text has the same vector, to the last bit, on every platform and in every process. Whoever changes
 //! the tokens, the weights, the thesaurus or the collection changes vectors, and has to give [`MODEL`] a new
