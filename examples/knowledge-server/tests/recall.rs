@@ -51,8 +51,7 @@ async fn questions_in_other_words_find_their_papers() {
     assert!(recall >= 0.8, "recall@5 {recall:.3}");
 }
 
-/// These were written before the embedding, too, and no weight and no word of the thesaurus was chosen after
-/// them.
+/// These were written before the embedding, too, and nothing of it was chosen for their sake.
 #[tokio::test]
 async fn held_back_questions_find_their_papers() {
     let recall = recall_at_5(include_str!("data/held_out.jsonl")).await;
