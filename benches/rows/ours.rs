@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tower::ServiceBuilder;
 use tower_lifeline::{
-    AdmissionGate, AdmissionGateLayer, DeadlineLayer, GateLimits, PhaseLimits, PhaseTimeoutLayer,
+    AdmissionGate, AdmissionGateLayer, DeadlineLayer, GateLimits, Lifeline, PhaseLimits, PhaseTimeoutLayer,
     RequestBodyLayer, RequestBodyLimits, SlowClientGuardLayer, SseHeartbeatLayer,
 };
 
@@ -35,5 +35,6 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("DeadlineLayer", deadline),
         Row::layer("RequestBody (no body)", body),
         Row::layer("all of them", all),
+        Row::layer("Lifeline", Lifeline::builder().build().expect("a stack").layer()),
     ]
 }
