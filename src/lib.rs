@@ -101,3 +101,8 @@ mod readme {}
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/architecture.md")]
 pub mod architecture {}
+
+/// What is to be seen of slow clients, by whom, and after how much: measured.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/slow-clients.md")]
+pub mod slow_clients {}

@@ -141,13 +141,15 @@ async fn read(address: SocketAddr, protocol: Protocol, burst: usize, rate: usize
         while left > 0 {
             left = left.saturating_sub(socket.read(&mut bytes).await.unwrap());
         }
-        while rate > 0 {
+        if rate == 0 {
+            return std::future::pending().await;
+        }
+        loop {
             sleep(Duration::from_millis(20)).await;
             if socket.read_exact(&mut bytes[..rate / 50]).await.is_err() {
                 return;
             }
         }
-        return std::future::pending().await;
     }
     let handshake = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(65_535)
