@@ -28,6 +28,7 @@ pub struct LifelineBuilder {
     pub(super) slow_clients: Choice<SlowClientLimits>,
     pub(super) request_body: Option<RequestBodyLimits>,
     pub(super) expected: Setup,
+    pub(super) stamps_all: bool,
     pub(super) reporter: Reporter,
     #[cfg(feature = "serve")]
     pub(super) server: Option<ServeSettings>,
@@ -77,6 +78,7 @@ impl LifelineBuilder {
             slow_clients: Choice::Usual,
             request_body: None,
             expected: Setup::new(),
+            stamps_all: false,
             reporter: Reporter::log(),
             #[cfg(feature = "serve")]
             server: None,
@@ -185,6 +187,16 @@ impl LifelineBuilder {
     /// take. Settings of the stack in it are replaced by the stack's own.
     pub fn expecting(mut self, expected: Setup) -> Self {
         self.expected = expected;
+        self
+    }
+
+    /// Puts the [`Deadline`](crate::Deadline) into the extensions of every request.
+    ///
+    /// Without this, a plain request (a GET or HEAD over HTTP/1.1, without a body, that does not accept event streams)
+    /// goes a shorter way through the stack and has none: its total is limited all the same, but a handler that wants
+    /// to hold its own calls to the deadline does not find it.
+    pub const fn deadline_for_all(mut self) -> Self {
+        self.stamps_all = true;
         self
     }
 

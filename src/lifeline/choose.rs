@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::Lifeline;
 use super::builder::{Choice, GateChoice, LifelineBuilder};
-use super::layer::{LifelineLayer, Surroundings};
+use super::layer::{Layers, LifelineLayer};
 use super::live::LivePhases;
+use super::surroundings::Surroundings;
 use crate::admission_gate::{AdmissionGate, AdmissionGateLayer, GateLimits, McpClasses};
 use crate::error::ConfigError;
 use crate::phase::PhaseLimits;
@@ -50,7 +51,7 @@ impl LifelineBuilder {
             Choice::Off => SlowClientGuardLayer::off(),
         };
         let beat = SseHeartbeatLayer::new(heartbeat).with_reporter(self.reporter.clone());
-        let layer = LifelineLayer {
+        let layers = Layers {
             deadline: deadline.with_reporter(self.reporter.clone()),
             guard: guard.with_reporter(self.reporter.clone()),
             request_body: RequestBodyLayer::new(self.request_body.unwrap_or_default())
@@ -61,7 +62,11 @@ impl LifelineBuilder {
             },
             gate,
             phases: PhaseTimeoutLayer::per_request(live).with_reporter(self.reporter.clone()),
-            surroundings: Arc::new(Surroundings::default()),
+            stamps_all: self.stamps_all,
+            surroundings: Surroundings::default(),
+        };
+        let layer = LifelineLayer {
+            layers: Arc::new(layers),
         };
         Ok(Lifeline {
             chain: self.chain,

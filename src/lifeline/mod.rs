@@ -1,12 +1,17 @@
 //! The whole stack: every layer in its order, with one deadline, tuned to where it runs.
 
+mod body;
 mod builder;
 mod choose;
 #[cfg(feature = "serde")]
 mod config;
+mod future;
 mod layer;
 mod live;
+mod service;
+mod surroundings;
 
+pub use self::body::LifelineBody;
 pub use self::builder::LifelineBuilder;
 #[cfg(all(feature = "serde", feature = "serve"))]
 pub use self::config::ServerConfig;
@@ -15,8 +20,10 @@ pub use self::config::{
     CommitConfig, GateConfig, HeartbeatConfig, LifelineConfig, PhasesConfig, RequestBodyConfig,
     SlowClientsConfig, Span,
 };
-pub use self::layer::{LifelineLayer, LifelineService};
+pub use self::future::LifelineFuture;
+pub use self::layer::LifelineLayer;
 pub use self::live::LivePhases;
+pub use self::service::LifelineService;
 
 use crate::admission_gate::AdmissionGate;
 use crate::error::ConfigError;
@@ -64,19 +71,19 @@ impl Lifeline {
     /// The gate, to look at it and to change its limits.
     #[must_use]
     pub fn gate(&self) -> AdmissionGate {
-        self.layer.gate.gate()
+        self.layer.layers.gate.gate()
     }
 
     /// Ends the streams whose settings [agree](crate::sse_heartbeat::HeartbeatSettingsBuilder::with_goodbye) to it.
     #[must_use]
     pub fn farewells(&self) -> Farewells {
-        self.layer.heartbeat.farewells()
+        self.layer.layers.heartbeat.farewells()
     }
 
     /// The limits of the phases, as they are now.
     #[must_use]
     pub fn phases(&self) -> PhaseLimits {
-        self.layer.phases.policy().get()
+        self.layer.layers.phases.policy().get()
     }
 
     /// Changes the limits of the phases for requests to come. The deadline, which was fixed by the total when the stack
@@ -85,7 +92,7 @@ impl Lifeline {
     /// # Errors
     /// Refuses a total that is longer than that deadline, or none, since it could never run out.
     pub fn set_phases(&self, limits: PhaseLimits) -> Result<(), ConfigError> {
-        let deadline = self.layer.deadline.limit();
+        let deadline = self.layer.layers.deadline.limit();
         if let Some(deadline) =
             deadline.filter(|deadline| limits.total().is_none_or(|total| total > *deadline))
         {
@@ -94,7 +101,7 @@ impl Lifeline {
                  out: build the stack with the longest total that it will need"
             )));
         }
-        self.layer.phases.policy().set(limits);
+        self.layer.layers.phases.policy().set(limits);
         Ok(())
     }
 

@@ -25,6 +25,11 @@ impl<S> DeadlineService<S> {
     pub(super) const fn new(inner: S, stamp: Stamp) -> Self {
         Self { inner, stamp }
     }
+
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
 }
 
 impl<S, B> Service<Request<B>> for DeadlineService<S>

@@ -65,7 +65,7 @@ where
 // === impl Asked ===
 
 impl Asked {
-    fn guard<B>(mut self, response: Response<B>) -> Response<SlowClientGuardBody<B>>
+    pub(super) fn guard<B>(mut self, response: Response<B>) -> Response<SlowClientGuardBody<B>>
     where
         B: Body + Send + 'static,
     {

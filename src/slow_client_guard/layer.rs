@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use http::Response;
+use http_body::Body;
 use tower_layer::Layer;
 
-use super::SlowClientGuard;
-use super::slot::Terms;
+use super::future::Asked;
+use super::slot::{Terms, Ties};
+use super::{SlowClientGuard, SlowClientGuardBody};
+use crate::cut::CutHandle;
 use crate::event::Reporter;
 use crate::slow_client::SlowClientLimits;
 use crate::watchdog::Watchdog;
@@ -60,6 +64,31 @@ impl SlowClientGuardLayer {
             reporter,
         });
         self
+    }
+
+    /// Watches over the answer to a request that was kept from this layer, as the layer would have.
+    pub(crate) fn guard<B>(
+        &self,
+        response: Response<B>,
+        cut: Option<CutHandle>,
+    ) -> Response<SlowClientGuardBody<B>>
+    where
+        B: Body + Send + 'static,
+    {
+        if self.is_off {
+            return response.map(SlowClientGuardBody::untouched);
+        }
+        let asked = Asked {
+            terms: self.terms.clone(),
+            watchdog: self.watchdog.clone(),
+            ties: Ties {
+                cut,
+                ..Ties::default()
+            },
+            is_connect: false,
+            is_endless: false,
+        };
+        asked.guard(response)
     }
 
     /// How many bodies are watched at this moment.

@@ -43,6 +43,11 @@ impl<S> SlowClientGuard<S> {
         }
     }
 
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn asked<B>(&self, request: &mut Request<B>) -> Option<Asked> {
         let terms = self.terms.clone()?;
         let stall = self.tells_inside.then(|| {

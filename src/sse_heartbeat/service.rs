@@ -29,6 +29,11 @@ impl<S, P> SseHeartbeat<S, P> {
         Self { inner, policy, plan }
     }
 
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn plan<B>(&self, request: &Request<B>) -> Arc<Plan>
     where
         P: HeartbeatPolicy,
