@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::slow_client::{SlowClient, SlowClientLimits};
+
 /// A way to end one exchange from outside, put into a request's extensions by whoever serves its connection.
 ///
 /// A layer can take a body away from a client that does not read; only the server can end the stream or the
@@ -14,8 +16,8 @@ pub struct CutHandle(Arc<dyn Cutter>);
 
 /// Somebody who can end an exchange.
 pub(crate) trait Cutter: Send + Sync {
-    /// Whether the exchange, too slow and with so many bytes taken, is to be cut now. It is asked at each look.
-    fn turn(&self, taken: u64, now: Instant) -> Turn;
+    /// Whether the exchange, too slow by these limits, is to be cut now. It is asked at each look.
+    fn turn(&self, slow: &SlowClient, limits: &SlowClientLimits, now: Instant) -> Turn;
 
     /// Ends the exchange.
     fn cut(&self);
@@ -26,7 +28,8 @@ pub(crate) trait Cutter: Send + Sync {
 pub(crate) enum Turn {
     /// It is cut.
     Now,
-    /// Another may have to go in its stead: ask again at the next look.
+    /// It may be that another has to go in its stead, or that it is not so slow as it seems: ask again at the next
+    /// look.
     #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a server says it"))]
     Later,
     /// Another has gone, which may have kept this one waiting: it is given time as if it had just begun to wait.
@@ -56,8 +59,8 @@ impl CutHandle {
         self.0.cut();
     }
 
-    pub(crate) fn turn(&self, taken: u64, now: Instant) -> Turn {
-        self.0.turn(taken, now)
+    pub(crate) fn turn(&self, slow: &SlowClient, limits: &SlowClientLimits, now: Instant) -> Turn {
+        self.0.turn(slow, limits, now)
     }
 }
 
@@ -70,7 +73,7 @@ impl fmt::Debug for CutHandle {
 // === impl Alone ===
 
 impl<F: Fn() + Send + Sync> Cutter for Alone<F> {
-    fn turn(&self, _: u64, _: Instant) -> Turn {
+    fn turn(&self, _: &SlowClient, _: &SlowClientLimits, _: Instant) -> Turn {
         Turn::Now
     }
 

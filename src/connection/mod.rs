@@ -76,6 +76,10 @@ pub(crate) trait Resets: Send + Sync {
 
     /// Has its end look like a reset, when its owner closes it.
     fn reset_when_closed(&self);
+
+    /// For how long the peer has been seen to acknowledge nothing of what waits for it. `None`: nothing waits, or it
+    /// is not to be seen.
+    fn peer_idle(&self, now: std::time::Instant) -> Option<std::time::Duration>;
 }
 
 #[cfg(feature = "serve")]

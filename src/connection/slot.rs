@@ -5,6 +5,8 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Waker};
+#[cfg(feature = "serve")]
+use std::time::Duration;
 use std::time::Instant;
 
 use super::guard::Terms;
@@ -225,6 +227,14 @@ impl<IO: Send> super::Resets for Slot<IO> {
 
     fn reset_when_closed(&self) {
         self.content().is_to_be_reset = true;
+    }
+
+    fn peer_idle(&self, now: Instant) -> Option<Duration> {
+        if self.view.queue == Queue::Bytes {
+            self.content().clock.waited(now)
+        } else {
+            None
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! One connection, as those see it who may have to end it.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use super::phase::{PhaseCell, Sighting};
 use super::settings::ServeSettings;
-use super::turns::Turns;
+use super::turns::{Turns, Verdict};
 use crate::connection::Resets;
 use crate::cut::Turn;
 use crate::event::{ConnectionPhase, Event, Reporter};
@@ -23,13 +23,28 @@ pub(super) struct Terms {
 /// What is known of a connection, and what it has been told.
 pub(super) struct Connection {
     phase: PhaseCell,
+    /// Requests whose answers are not over.
     requests: AtomicU32,
+    /// Those, and whatever else needs the connection.
+    uses: AtomicU32,
+    /// How many requests there were.
+    begun: AtomicU32,
+    /// Frames that were taken of all answers.
+    frames: AtomicU64,
+    /// Nothing but the end of the connection will tell the end of the answer.
+    is_close_delimited: AtomicBool,
+    /// What was written last has to wait for the peer.
+    is_blocked: AtomicBool,
     terms: Arc<Terms>,
     socket: Arc<dyn Resets>,
     orders: Mutex<Orders>,
     seen: Mutex<Seen>,
     turns: Mutex<Turns>,
 }
+
+/// The connection is in use for as long as this lives, and not idle.
+#[derive(Debug)]
+pub(super) struct InUse(Arc<Connection>);
 
 /// What the connection's task is to do.
 #[derive(Debug, Default)]
@@ -54,13 +69,14 @@ pub(super) enum Order {
 struct Seen {
     sighting: Sighting,
     ages_at: Option<Instant>,
-    /// When it was told to finish for its age or its idleness.
+    /// When it was told to finish.
     told_to_finish: Option<Instant>,
     /// When it is to be told so in a drain.
     drains_at: Option<Instant>,
 }
 
-/// An idle connection that was told to finish has that long for it: nothing but a GOAWAY has to be written.
+/// An idle connection that was told to finish has that long for it: nothing but a GOAWAY has to be written and
+/// answered.
 const TO_SAY_GOODBYE: Duration = Duration::from_secs(5);
 
 // === impl Connection ===
@@ -79,6 +95,11 @@ impl Connection {
         Self {
             phase,
             requests: AtomicU32::new(0),
+            uses: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
+            frames: AtomicU64::new(0),
+            is_close_delimited: AtomicBool::new(false),
+            is_blocked: AtomicBool::new(false),
             turns: Mutex::new(Turns::new(terms.settings.0.slow_clients.stall())),
             terms,
             socket,
@@ -91,17 +112,45 @@ impl Connection {
         &self.phase
     }
 
-    /// A request begins.
-    pub(super) fn request_begins(&self) {
+    /// A request begins. Yields its number among those of this connection.
+    pub(super) fn request_begins(&self) -> u32 {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.phase.set(ConnectionPhase::Busy);
+        self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Its answer has ended, or was given up.
     pub(super) fn request_ends(&self) {
-        if self.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.phase.set(ConnectionPhase::Idle);
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// An answer begins whose end may be told by that of the connection.
+    pub(super) fn may_be_close_delimited(&self) {
+        self.is_close_delimited.store(true, Ordering::Relaxed);
+    }
+
+    /// The answer in progress will not be whole.
+    pub(super) fn answer_failed(&self) {
+        if self.is_close_delimited.load(Ordering::Relaxed) {
+            self.socket.reset_when_closed();
         }
+    }
+
+    /// Something of an answer was taken.
+    pub(super) fn frame_taken(&self) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether writing has to wait for the peer.
+    pub(super) fn set_blocked(&self, is_blocked: bool) {
+        if self.is_blocked.load(Ordering::Relaxed) != is_blocked {
+            self.is_blocked.store(is_blocked, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is something to wait for that is no business of this connection's limits: requests in progress,
+    /// and answers that are over but not yet written.
+    fn is_busy(&self) -> bool {
+        self.uses.load(Ordering::Relaxed) > 0 || self.is_blocked.load(Ordering::Relaxed)
     }
 
     pub(super) fn requests(&self) -> u32 {
@@ -137,9 +186,16 @@ impl Connection {
         self.tell(Order::Stop);
     }
 
-    /// Has the socket reset when it is closed.
-    pub(super) fn reset_when_closed(&self) {
-        self.socket.reset_when_closed();
+    /// Ends the request of that number by ending the connection, unless it is over and others have come.
+    pub(super) fn reset_request(&self, number: u32) {
+        if self.begun.load(Ordering::Relaxed) == number && self.requests() > 0 {
+            self.reset();
+        }
+    }
+
+    /// For how long the peer has been seen to take nothing of what waits for it, where that is to be seen.
+    pub(super) fn peer_idle(&self, now: Instant) -> Option<Duration> {
+        self.socket.peer_idle(now)
     }
 
     /// Is told to finish at some moment within `within`.
@@ -149,7 +205,15 @@ impl Connection {
 
     /// Whether this stream of the connection, too slow, is the one to be cut.
     pub(super) fn turn(&self, stream: u64, taken: u64, now: Instant) -> Turn {
-        lock(&self.turns).ask(stream, taken, now)
+        let others = u64::from(self.requests()).saturating_sub(1);
+        let verdict = lock(&self.turns).ask(stream, taken, others, self.frames.load(Ordering::Relaxed), now);
+        match verdict {
+            Verdict::Stream(turn) => turn,
+            Verdict::Connection => {
+                self.reset();
+                Turn::Now
+            }
+        }
     }
 
     fn is_due(seen: &mut Seen, now: Instant) -> bool {
@@ -160,30 +224,38 @@ impl Connection {
 
 impl Watched for Connection {
     fn look(&self, now: Instant) -> After {
+        lock(&self.turns).note(self.frames.load(Ordering::Relaxed), now);
         let mut seen = lock(&self.seen);
-        let (phase, after) = seen.sighting.update(&self.phase, now);
         if Self::is_due(&mut seen, now) {
+            seen.told_to_finish.get_or_insert(now);
             self.tell(Order::Finish);
         }
-        let is_over = self
-            .terms
-            .settings
-            .limit(phase)
-            .is_some_and(|limit| after >= limit);
-        if !is_over {
+        if self.is_busy() {
+            // Whatever comes next begins when this is over.
+            seen.sighting = self.phase.sight(now);
             return After::Stay;
         }
-        let (told, order) = match (phase, seen.told_to_finish) {
-            (ConnectionPhase::Idle, None) => (true, Order::Finish),
-            (ConnectionPhase::Idle, Some(since)) if now.duration_since(since) < TO_SAY_GOODBYE => {
-                return After::Stay;
+        let (phase, after) = seen.sighting.update(&self.phase, now);
+        let limit = self.terms.settings.limit(phase);
+        if phase == ConnectionPhase::Idle && seen.told_to_finish.is_some() {
+            if after >= limit.map_or(TO_SAY_GOODBYE, |limit| limit.min(TO_SAY_GOODBYE)) {
+                self.tell(Order::Stop);
             }
-            (ConnectionPhase::Idle, Some(_)) => (false, Order::Stop),
-            _ => (lock(&self.orders).order < Order::Stop, Order::Stop),
+            return After::Stay;
+        }
+        if limit.is_none_or(|limit| after < limit) {
+            return After::Stay;
+        }
+        let order = if phase == ConnectionPhase::Idle {
+            seen.told_to_finish = Some(now);
+            // The time for the goodbye begins now.
+            seen.sighting = self.phase.sight(now);
+            Order::Finish
+        } else {
+            Order::Stop
         };
-        seen.told_to_finish.get_or_insert(now);
         drop(seen);
-        if told {
+        if lock(&self.orders).order < order {
             self.terms
                 .reporter
                 .report(&Event::ConnectionTimedOut { phase, after });
@@ -199,6 +271,27 @@ impl std::fmt::Debug for Connection {
             .field("phase", &self.phase.get())
             .field("requests", &self.requests())
             .finish_non_exhaustive()
+    }
+}
+
+// === impl InUse ===
+
+impl InUse {
+    pub(super) fn of(connection: Arc<Connection>) -> Self {
+        connection.uses.fetch_add(1, Ordering::Relaxed);
+        Self(connection)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        // In this order, so that nobody sees an old phase without a use.
+        self.0.phase.set(ConnectionPhase::Idle);
+        self.0.uses.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -10,14 +10,19 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::connection::Connection;
+use super::connection::{Connection, InUse};
 use super::stream::Stream;
 use crate::cut::{Cutter, Turn};
+use crate::slow_client::{SlowClient, SlowClientLimits, Slowness};
 
 /// Ends one exchange: a stream, or the connection that has no streams.
 #[derive(Debug)]
 pub(super) enum Exchange {
-    Http1(Arc<Connection>),
+    Http1 {
+        connection: Arc<Connection>,
+        /// Which of its requests.
+        number: u32,
+    },
     Http2 {
         connection: Arc<Connection>,
         stream: Arc<Stream>,
@@ -26,11 +31,7 @@ pub(super) enum Exchange {
 
 /// A request is in progress for as long as this lives.
 #[derive(Debug)]
-pub(super) struct InProgress {
-    connection: Arc<Connection>,
-    /// The end of the connection is the end of the answer, wherever it comes.
-    may_be_close_delimited: bool,
-}
+pub(super) struct InProgress(InUse);
 
 pin_project! {
     /// The response future of the server's own wrapping.
@@ -55,18 +56,27 @@ pin_project! {
 // === impl Exchange ===
 
 impl Cutter for Exchange {
-    fn turn(&self, taken: u64, now: Instant) -> Turn {
+    fn turn(&self, slow: &SlowClient, limits: &SlowClientLimits, now: Instant) -> Turn {
         match self {
-            Self::Http1(_) => Turn::Now,
+            // Buffers hide from the body what the peer takes of them.
+            Self::Http1 { connection, .. }
+                if slow.slowness() == Slowness::Stalled
+                    && connection
+                        .peer_idle(now)
+                        .is_some_and(|idle| idle < limits.stall()) =>
+            {
+                Turn::Later
+            }
+            Self::Http1 { .. } => Turn::Now,
             Self::Http2 { connection, stream } => {
-                connection.turn(Arc::as_ptr(stream) as usize as u64, taken, now)
+                connection.turn(Arc::as_ptr(stream) as usize as u64, slow.taken(), now)
             }
         }
     }
 
     fn cut(&self) {
         match self {
-            Self::Http1(connection) => connection.reset(),
+            Self::Http1 { connection, number } => connection.reset_request(*number),
             Self::Http2 { stream, .. } => stream.cut(),
         }
     }
@@ -75,24 +85,14 @@ impl Cutter for Exchange {
 // === impl InProgress ===
 
 impl InProgress {
-    pub(super) fn begin(connection: Arc<Connection>, may_be_close_delimited: bool) -> Self {
-        connection.request_begins();
-        Self {
-            connection,
-            may_be_close_delimited,
-        }
-    }
-
-    fn failed(&self) {
-        if self.may_be_close_delimited {
-            self.connection.reset_when_closed();
-        }
+    pub(super) const fn new(in_use: InUse) -> Self {
+        Self(in_use)
     }
 }
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        self.connection.request_ends();
+        self.0.connection().request_ends();
     }
 }
 
@@ -134,9 +134,11 @@ impl<B: Body> Body for AnswerBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let polled = this.inner.poll_frame(cx);
-        if let Poll::Ready(Some(Err(_))) = &polled {
-            if let Some(progress) = this.progress {
-                progress.failed();
+        if let Some(progress) = this.progress {
+            match &polled {
+                Poll::Ready(Some(Ok(_))) => progress.0.connection().frame_taken(),
+                Poll::Ready(Some(Err(_))) => progress.0.connection().answer_failed(),
+                Poll::Ready(None) | Poll::Pending => {}
             }
         }
         polled

@@ -9,8 +9,9 @@ use hyper::service::Service as HyperService;
 use hyper_util::service::TowerToHyperService;
 use tower_service::Service;
 
-use super::connection::Connection;
+use super::connection::{Connection, InUse};
 use super::exchange::{Answer, AnswerBody, Exchange, InProgress};
+use super::request_body::RequestBody;
 use super::stream::Streams;
 use crate::cut::CutHandle;
 
@@ -39,29 +40,46 @@ impl<S> Front<S> {
 
 impl<S, B> HyperService<Request<Incoming>> for Front<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone,
     B: Body,
 {
     type Response = Response<AnswerBody<B>>;
     type Error = S::Error;
-    type Future = Answer<<TowerToHyperService<S> as HyperService<Request<Incoming>>>::Future>;
+    type Future = Answer<<TowerToHyperService<S> as HyperService<Request<RequestBody>>>::Future>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let connection = self.connection.clone();
-        let exchange = match &self.streams {
-            Some(streams) => Exchange::Http2 {
-                connection,
-                stream: streams.begin(),
-            },
-            None => Exchange::Http1(connection),
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let connection = &self.connection;
+        let number = connection.request_begins();
+        if self.streams.is_none() && request.version() <= Version::HTTP_10 {
+            connection.may_be_close_delimited();
+        }
+        let progress = InProgress::new(InUse::of(connection.clone()));
+        let connection = connection.clone();
+        let (exchange, mut request) = match &self.streams {
+            Some(streams) => {
+                let stream = streams.begin();
+                let request = request.map(|body| {
+                    let in_use = in_use(&body, &connection);
+                    RequestBody::of_stream(body, stream.clone(), in_use)
+                });
+                (Exchange::Http2 { connection, stream }, request)
+            }
+            None => {
+                let request = request.map(|body| {
+                    let in_use = in_use(&body, &connection);
+                    RequestBody::of_connection(body, in_use)
+                });
+                (Exchange::Http1 { connection, number }, request)
+            }
         };
-        let progress = InProgress::begin(
-            self.connection.clone(),
-            self.streams.is_none() && request.version() <= Version::HTTP_10,
-        );
         let extensions = request.extensions_mut();
         extensions.insert(CutHandle::of(Arc::new(exchange)));
         (self.tags)(extensions);
         Answer::new(self.service.call(request), progress)
     }
+}
+
+/// Whoever reads a body needs its connection.
+fn in_use(body: &Incoming, connection: &Arc<Connection>) -> Option<InUse> {
+    (!body.is_end_stream()).then(|| InUse::of(connection.clone()))
 }

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::thread;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -80,6 +81,15 @@ impl First {
     }
 }
 
+impl<IO> Drop for ServedIo<IO> {
+    fn drop(&mut self) {
+        // hyper drops the connection before the answer, and then it is too late.
+        if thread::panicking() {
+            self.connection.answer_failed();
+        }
+    }
+}
+
 impl<IO: AsyncRead + Unpin> AsyncRead for ServedIo<IO> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -107,7 +117,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for ServedIo<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for ServedIo<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.connection.set_blocked(polled.is_pending());
+        polled
     }
 
     fn poll_write_vectored(
@@ -115,7 +127,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for ServedIo<IO> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.connection.set_blocked(polled.is_pending());
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -123,7 +137,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for ServedIo<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.connection.set_blocked(polled.is_pending());
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -47,8 +47,9 @@ impl PhaseCell {
 
     /// Begins `phase`.
     pub(super) fn set(&self, phase: ConnectionPhase) {
-        let word = self.0.load(Ordering::Relaxed);
-        self.0.store(next(word, phase), Ordering::Relaxed);
+        let set = |word| Some(next(word, phase));
+        // It cannot fail, since it is always set.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, set);
     }
 
     /// Begins `to`, if the phase is still `from`.

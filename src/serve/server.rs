@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use http::{Extensions, Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::connection::{Connection, Terms};
@@ -18,6 +17,7 @@ use super::drain::{Drained, ServeHandle, State};
 use super::front::Tags;
 use super::listener::{Handshake, Listener, Plain};
 use super::report::Report;
+use super::request_body::RequestBody;
 use super::settings::ServeSettings;
 use super::talk::{Talk, Watch};
 use crate::clock::now;
@@ -165,7 +165,7 @@ impl<L: Listener, S, H> Serve<L, S, H> {
 impl<L, S, H, B> IntoFuture for Serve<L, S, H>
 where
     L: Listener,
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -183,7 +183,7 @@ where
 impl<L, S, H, B> Serve<L, S, H>
 where
     L: Listener,
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -226,7 +226,7 @@ impl<L: Listener + fmt::Debug, S, H> fmt::Debug for Serve<L, S, H> {
 impl<L, S, H, B> Running<L, S, H>
 where
     L: Listener,
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,

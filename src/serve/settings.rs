@@ -22,6 +22,7 @@ use crate::slow_client::SlowClientLimits;
 /// | `h2_write_buffer` | 64 KiB for each stream | hyper's own are 400 KiB |
 /// | `h2_max_streams` | 128 | what the usual clients expect at least is 100 |
 /// | `h2_max_header_list` | 16 KiB | what hyper allows a head over HTTP/1.1 |
+/// | `h2_max_resets` | 20 | streams that their client resets before they were looked at: a flood of them ("rapid reset") costs the server more than its client, and the connection goes |
 /// | `h2_ping` | each 20 s, answered within 20 s | finds a dead peer behind a connection on which nothing is written, before the usual 60 s |
 /// | `drain_delay` | 3 s | what load balancers need to hear of `is_ready() == false` |
 /// | `drain` | 20 s | with the delay less than the 30 s after which Kubernetes and Heroku kill |
@@ -45,6 +46,7 @@ pub struct ServeSettingsBuilder {
     pub(super) h2_write_buffer: usize,
     pub(super) h2_max_streams: u32,
     pub(super) h2_max_header_list: u32,
+    pub(super) h2_max_resets: usize,
     pub(super) h2_ping: Option<(Duration, Duration)>,
     pub(super) drain_delay: Duration,
     pub(super) drain: Duration,
@@ -82,6 +84,7 @@ impl ServeSettings {
             h2_write_buffer: 64 * 1024,
             h2_max_streams: 128,
             h2_max_header_list: 16 * 1024,
+            h2_max_resets: 20,
             h2_ping: Some((Duration::from_secs(20), Duration::from_secs(20))),
             drain_delay: Duration::from_secs(3),
             drain: Duration::from_secs(20),
@@ -126,10 +129,13 @@ impl ServeSettings {
         self.0.max_connections_per_peer
     }
 
-    /// How often a connection is looked at: an eighth of the shortest limit, at most half a second.
+    /// How often a connection is looked at: an eighth of the shortest limit, at most half a second, and as often as
+    /// its streams.
     pub(super) fn between_looks(&self) -> Duration {
         let shortest = self.0.times().map(|(_, time)| time).into_iter().min();
-        (shortest.unwrap_or_default() / LOOKS_IN_A_LIMIT).min(LONGEST_BETWEEN_LOOKS)
+        (shortest.unwrap_or_default() / LOOKS_IN_A_LIMIT)
+            .min(LONGEST_BETWEEN_LOOKS)
+            .min(self.0.slow_clients.between_looks())
     }
 }
 
@@ -210,6 +216,12 @@ impl ServeSettingsBuilder {
         self
     }
 
+    /// So many streams of one connection may wait that their client has reset before they were looked at.
+    pub const fn h2_max_resets(mut self, count: usize) -> Self {
+        self.h2_max_resets = count;
+        self
+    }
+
     /// Asks a peer over HTTP/2 for a sign of life at intervals, and closes the connection without an answer.
     pub const fn h2_ping(mut self, interval: Duration, answered_within: Duration) -> Self {
         self.h2_ping = Some((interval, answered_within));
@@ -274,6 +286,7 @@ impl ServeSettingsBuilder {
             ),
             ("h2_write_buffer", self.h2_write_buffer),
             ("h2_max_streams", self.h2_max_streams as usize),
+            ("h2_max_resets", self.h2_max_resets),
             ("h2_max_header_list", self.h2_max_header_list as usize),
         ];
         for (name, count) in counts {

@@ -8,15 +8,21 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, ThreadId};
 
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
+use super::connection::{Connection, InUse};
+
 /// The executor of one connection. Between the service's call and the execution of what follows nothing else happens
-/// on a connection, so that one place is enough to hand a stream over.
-#[derive(Clone, Debug, Default)]
+/// on that thread, so that one place is enough to hand a stream over. Another stream of the connection can be
+/// upgraded on another thread meanwhile, and what that executes is not what was called.
+#[derive(Clone, Debug)]
 pub(super) struct Streams {
-    called: Arc<Mutex<Option<Arc<Stream>>>>,
+    called: Arc<Mutex<Option<(ThreadId, Arc<Stream>)>>>,
+    connection: Arc<Connection>,
 }
 
 /// A stream, as those see it who may have to end it.
@@ -24,6 +30,15 @@ pub(super) struct Streams {
 pub(super) struct Stream {
     is_cut: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    /// The request's body lives here: as long as anybody has it, no reset goes out.
+    pub(super) upload: Mutex<Upload>,
+}
+
+/// A request's body, and who waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Upload {
+    pub(super) body: Option<Incoming>,
+    pub(super) waker: Option<Waker>,
 }
 
 pin_project! {
@@ -31,17 +46,34 @@ pin_project! {
     struct Task<F> {
         #[pin]
         work: Option<F>,
-        stream: Option<Arc<Stream>>,
+        whose: Whose,
     }
+}
+
+/// Whose work a task does.
+#[derive(Debug)]
+enum Whose {
+    Stream(Arc<Stream>),
+    /// That of a stream that was upgraded, in which the connection is in use for as long as it lasts.
+    Tunnel {
+        _in_use: InUse,
+    },
 }
 
 // === impl Streams ===
 
 impl Streams {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            called: Arc::default(),
+            connection,
+        }
+    }
+
     /// The stream whose service is being called.
     pub(super) fn begin(&self) -> Arc<Stream> {
         let stream = Arc::<Stream>::default();
-        *lock(&self.called) = Some(stream.clone());
+        *lock(&self.called) = Some((thread::current().id(), stream.clone()));
         stream
     }
 }
@@ -51,11 +83,17 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, work: F) {
-        // What follows an upgrade was not called: it has no stream of its own.
-        let stream = lock(&self.called).take();
+        let here = thread::current().id();
+        let called = lock(&self.called).take_if(|(thread, _)| *thread == here);
+        let whose = match called {
+            Some((_, stream)) => Whose::Stream(stream),
+            None => Whose::Tunnel {
+                _in_use: InUse::of(self.connection.clone()),
+            },
+        };
         tokio::spawn(Task {
             work: Some(work),
-            stream,
+            whose,
         });
     }
 }
@@ -63,12 +101,13 @@ where
 // === impl Stream ===
 
 impl Stream {
+    /// Ends it: the client will see a reset, and whoever reads the request an error.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
-        let waker = lock(&self.waker).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let Upload { body, waker } = std::mem::take(&mut *lock(&self.upload));
+        drop(body);
+        let wakers = [lock(&self.waker).take(), waker];
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     fn is_cut(&self, cx: &Context<'_>) -> bool {
@@ -88,8 +127,10 @@ impl<F: Future<Output = ()>> Future for Task<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        if this.stream.as_ref().is_some_and(|stream| stream.is_cut(cx)) {
-            this.work.set(None);
+        if let Whose::Stream(stream) = this.whose {
+            if stream.is_cut(cx) {
+                this.work.set(None);
+            }
         }
         match this.work.as_pin_mut() {
             Some(work) => work.poll(cx),
@@ -98,6 +139,6 @@ impl<F: Future<Output = ()>> Future for Task<F> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,6 +17,7 @@ use super::front::{Front, Tags};
 use super::io::ServedIo;
 use super::listener::Handshake;
 use super::registry::Registered;
+use super::request_body::RequestBody;
 use super::settings::ServeSettings;
 use super::stream::Streams;
 use crate::error::BoxError;
@@ -68,7 +68,7 @@ impl Drop for Watch {
 
 impl<S, B> Talk<S>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -99,7 +99,7 @@ where
         let io = TokioIo::new(io);
         let settings = &self.terms.settings;
         if is_http2 {
-            let streams = Streams::default();
+            let streams = Streams::new(connection.clone());
             let front = Front::new(self.service, connection.clone(), Some(streams.clone()), self.tags);
             let served = http2(settings, streams).serve_connection(io, front);
             until_told(&connection, served).await;
@@ -109,7 +109,6 @@ where
             until_told(&connection, served).await;
         }
         // Whoever has it upgraded decides how long it lasts.
-        connection.phase().set(ConnectionPhase::Busy);
         drop(self.watched);
     }
 }
@@ -132,6 +131,7 @@ fn http2(settings: &ServeSettings, streams: Streams) -> http2::Builder<Streams> 
         .max_send_buf_size(settings.h2_write_buffer)
         .max_concurrent_streams(settings.h2_max_streams)
         .max_header_list_size(settings.h2_max_header_list)
+        .max_pending_accept_reset_streams(settings.h2_max_resets)
         .enable_connect_protocol();
     if let Some((interval, answered_within)) = settings.h2_ping {
         builder
@@ -175,7 +175,7 @@ async fn until_told<C: Graceful>(connection: &Connection, served: C) {
 impl<IO, S, B> Graceful for http1::UpgradeableConnection<TokioIo<IO>, Front<S>>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone,
     B: Body<Error: Into<BoxError>> + 'static,
 {
     fn finish(self: Pin<&mut Self>) {
@@ -186,7 +186,7 @@ where
 impl<IO, S, B> Graceful for http2::Connection<TokioIo<IO>, Front<S>, Streams>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,

@@ -118,6 +118,12 @@ impl SlowClock {
         }
     }
 
+    /// As [`idle`](Self::idle), where something waits.
+    #[cfg(feature = "serve")]
+    pub(crate) fn waited(&self, now: Instant) -> Option<Duration> {
+        self.wait.map(|wait| now.saturating_duration_since(wait.since))
+    }
+
     /// How long the client has been seen to take nothing of what waits for it.
     pub(crate) fn idle(&self, now: Instant) -> Duration {
         self.wait

@@ -198,7 +198,7 @@ impl<B: Send> Watched for Slot<B> {
             (Finding::TooSlow(slow), _) => {
                 self.note(true);
                 let cut = self.ties.cut.as_ref();
-                match cut.map_or(Turn::Now, |cut| cut.turn(slow.taken(), now)) {
+                match cut.map_or(Turn::Now, |cut| cut.turn(&slow, limits, now)) {
                     Turn::Now => self.cut(content, slow.into(), too_slow(slow, Outcome::Cut)),
                     Turn::Later => {}
                     Turn::Afresh => content.clock = SlowClock::new(limits),
