@@ -2,12 +2,14 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::exchange::{Ending, Exchange};
+use crate::clock::now;
 
 pin_project! {
     /// The response body of [`MetricsService`](super::MetricsService). It passes on what is inside, untouched.
@@ -66,13 +68,13 @@ impl<B: Body> Body for MetricsBody<B> {
             match &polled {
                 Poll::Pending => measure.waits(),
                 Poll::Ready(Some(Ok(frame))) => {
-                    measure.goes_on(frame);
+                    let looked = measure.goes_on(frame);
                     if this.inner.is_end_stream() {
-                        measure.end(Ending::Complete);
+                        measure.end(Ending::Complete, looked);
                     }
                 }
-                Poll::Ready(Some(Err(_))) => measure.end(Ending::Failed),
-                Poll::Ready(None) => measure.end(Ending::Complete),
+                Poll::Ready(Some(Err(_))) => measure.end(Ending::Failed, None),
+                Poll::Ready(None) => measure.end(Ending::Complete, None),
             }
         }
         polled
@@ -103,27 +105,25 @@ impl Measure {
         }
     }
 
+    /// `Some`: it had to look at the clock.
     #[inline]
-    fn goes_on<D: Buf>(&mut self, frame: &Frame<D>) {
-        let Some(exchange) = &mut self.exchange else {
-            return;
-        };
+    fn goes_on<D: Buf>(&mut self, frame: &Frame<D>) -> Option<Instant> {
+        let exchange = self.exchange.as_mut()?;
         exchange.goes_on();
-        let Some(bytes) = frame.data_ref().map(|data| data.remaining() as u64) else {
-            return;
-        };
+        let bytes = frame.data_ref().map(|data| data.remaining() as u64)?;
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(bytes);
         }
-        if !self.has_begun && bytes > 0 {
-            self.has_begun = true;
-            exchange.first_byte();
+        if self.has_begun || bytes == 0 {
+            return None;
         }
+        self.has_begun = true;
+        Some(exchange.first_byte())
     }
 
-    fn end(&mut self, ending: Ending) {
+    fn end(&mut self, ending: Ending, looked: Option<Instant>) {
         if let Some(exchange) = self.exchange.take() {
-            exchange.end(ending);
+            exchange.end(ending, looked.unwrap_or_else(now));
         }
     }
 }
@@ -131,7 +131,7 @@ impl Measure {
 impl Drop for Measure {
     fn drop(&mut self) {
         if self.left == Some(0) {
-            self.end(Ending::Complete);
+            self.end(Ending::Complete, None);
         }
     }
 }

@@ -104,14 +104,14 @@ impl Exchange {
         self.silent_since = Some(self.began);
     }
 
-    pub(super) fn head(&mut self, status: StatusCode, origin: Origin) {
+    pub(super) fn head(&mut self, status: StatusCode, origin: Origin) -> Instant {
         let class = usize::from(status.as_u16() / 100).wrapping_sub(1).min(5);
         self.meters.responses[origin as usize][class].increment(1);
-        self.meters
-            .head
-            .record(now().saturating_duration_since(self.began));
+        let now = now();
+        self.meters.head.record(now.saturating_duration_since(self.began));
         self.stage = Stage::Body;
         self.silent_since = None;
+        now
     }
 
     /// A frame is waited for: one look at the clock for each wait.
@@ -127,22 +127,23 @@ impl Exchange {
         self.silent_since = None;
     }
 
+    /// The moment is handed on, to end with the same where the first byte was the last.
     #[inline(never)]
-    pub(super) fn first_byte(&self) {
+    pub(super) fn first_byte(&self) -> Instant {
+        let now = now();
         self.meters
             .first_byte
-            .record(now().saturating_duration_since(self.began));
+            .record(now.saturating_duration_since(self.began));
+        now
     }
 
-    pub(super) fn end(mut self, ending: Ending) {
-        self.count(ending);
+    pub(super) fn end(mut self, ending: Ending, now: Instant) {
+        self.count(ending, now);
     }
 
-    fn count(&mut self, ending: Ending) {
-        if std::mem::replace(&mut self.is_over, true) {
-            return;
-        }
-        let (meters, stage, now) = (&self.meters, self.stage as usize, now());
+    fn count(&mut self, ending: Ending, now: Instant) {
+        self.is_over = true;
+        let (meters, stage) = (&self.meters, self.stage as usize);
         if let (Ending::Dropped, Some(since)) = (ending, self.silent_since) {
             meters.silence[stage].record(now.saturating_duration_since(since));
         }
@@ -154,6 +155,8 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.count(Ending::Dropped);
+        if !self.is_over {
+            self.count(Ending::Dropped, now());
+        }
     }
 }

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::body::MetricsBody;
 use super::exchange::{Ending, Exchange, Origin};
+use crate::clock::now;
 use crate::refusal::MadeByLifeline;
 
 pin_project! {
@@ -71,7 +72,7 @@ where
             (Ok(response), None) => Ok(response.map(MetricsBody::untouched)),
             (Err(error), exchange) => {
                 if let Some(exchange) = exchange {
-                    exchange.end(Ending::Failed);
+                    exchange.end(Ending::Failed, now());
                 }
                 Err(error)
             }
@@ -86,9 +87,9 @@ fn measured<B: Body>(
 ) -> Response<MetricsBody<B>> {
     let status = response.status();
     let ours = response.extensions().get::<MadeByLifeline>();
-    exchange.head(status, ours.map_or(Origin::Handler, |_| Origin::Lifeline));
+    let now = exchange.head(status, ours.map_or(Origin::Handler, |_| Origin::Lifeline));
     if response.body().is_end_stream() || has_no_body(asked, status) {
-        exchange.end(Ending::Complete);
+        exchange.end(Ending::Complete, now);
         return response.map(MetricsBody::untouched);
     }
     let length = response.headers().get(CONTENT_LENGTH);

@@ -75,8 +75,9 @@
 //! make summaries of the histograms, of which the alert rules know nothing.
 //!
 //! # Cost
-//! [`MetricsLayer`] looks at the clock when a request comes, at its head, its first byte and its end, and once for
-//! each wait for a frame; a frame that is there at once costs no look. It allocates nothing itself; what the
+//! [`MetricsLayer`] looks at the clock when a request comes, at its head, its first byte and its end (three times
+//! where the first frame is the last, as most answers are), and once for each wait for a frame; a frame that is there
+//! at once costs no look. It allocates nothing itself; what the
 //! recorder does with six numbers for each request is its own. An event of fixed words is one addition behind, at
 //! most, a lock that is only read and a lookup; events are where something happens, not where requests pass, but
 //! for [calls](crate::Deadline::call).
