@@ -30,8 +30,10 @@ pub(crate) enum Turn {
     Now,
     /// It may be that another has to go in its stead, or that it is not so slow as it seems: ask again at the next
     /// look.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a server says it"))]
     Later,
     /// Another has gone, which may have kept this one waiting: it is given time as if it had just begun to wait.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "a server says it"))]
     Afresh,
 }
 

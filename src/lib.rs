@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `axum` | [`connection::GuardedListener`] for `axum::serve`, and with it `io`; `axum` becomes a public dependency |
 //! | `io` | [`connection`]: connections that are cut when their peer takes nothing, for server loops of your own |
+//! | `metrics` | [`metrics`]: requests, events, gates and the runtime, measured; `metrics` becomes a public dependency |
 //! | `reqwest` | [`outgoing`]'s adapter for reqwest; `reqwest` becomes a public dependency |
 //!
 //! # Runtime
@@ -33,6 +34,9 @@
 pub mod admission_gate;
 #[cfg(feature = "io")]
 pub mod connection;
+pub mod lifeline;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod outgoing;
 pub mod phase_timeout;
 pub mod platform;
@@ -78,6 +82,7 @@ pub use self::error::{Bound, BoxError, CallExpired, ConfigError, Phase, PhaseExp
 pub use self::event::{
     CallOutcome, ConnectionPhase, DeadlineHeader, Event, Lost, Observer, Outcome, Reporter, SeenBy, Side,
 };
+pub use self::lifeline::Lifeline;
 pub use self::log::Log;
 pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
@@ -99,3 +104,8 @@ mod readme {}
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/architecture.md")]
 pub mod architecture {}
+
+/// What is to be seen of slow clients, by whom, and after how much: measured.
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/slow-clients.md")]
+pub mod slow_clients {}

@@ -33,10 +33,6 @@ pub(crate) enum After {
     /// It is watched until somebody releases it.
     Stay,
     /// It has outlived whoever would release it, and is over.
-    #[cfg_attr(
-        not(feature = "io"),
-        expect(dead_code, reason = "only connections outlive their owners")
-    )]
     Go,
 }
 

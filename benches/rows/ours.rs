@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tower::ServiceBuilder;
 use tower_lifeline::{
-    AdmissionGate, AdmissionGateLayer, DeadlineLayer, GateLimits, PhaseLimits, PhaseTimeoutLayer,
+    AdmissionGate, AdmissionGateLayer, DeadlineLayer, GateLimits, Lifeline, PhaseLimits, PhaseTimeoutLayer,
     RequestBodyLayer, RequestBodyLimits, SlowClientGuardLayer, SseHeartbeatLayer,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn rows() -> Vec<Row> {
         .layer(SseHeartbeatLayer::default())
         .layer(gate.clone())
         .layer(phases.clone());
-    vec![
+    let mut rows = vec![
         Row::layer("PhaseTimeout, all phases", phases),
         Row::layer("SseHeartbeat", SseHeartbeatLayer::default()),
         Row::layer("SlowClientGuard", SlowClientGuardLayer::default()),
@@ -35,5 +35,23 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("DeadlineLayer", deadline),
         Row::layer("RequestBody (no body)", body),
         Row::layer("all of them", all),
+        Row::layer("Lifeline", Lifeline::builder().build().expect("a stack").layer()),
+    ];
+    #[cfg(feature = "metrics")]
+    rows.extend(measured());
+    rows
+}
+
+/// The layer alone, and with a recorder that keeps what it is told.
+#[cfg(feature = "metrics")]
+fn measured() -> [Row; 2] {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tower_lifeline::metrics::MetricsLayer;
+
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorded = metrics::with_local_recorder(&recorder, MetricsLayer::new);
+    [
+        Row::layer("MetricsLayer, no recorder", MetricsLayer::new()),
+        Row::layer("MetricsLayer, Prometheus", recorded),
     ]
 }

@@ -77,12 +77,13 @@ impl Front {
         }
     }
 
-    /// Whether a request's head need not be looked at to let it in.
+    /// Whether a request's class is all that has to be known to let it in.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        self.classify.is_none() && self.key.is_none() && !self.shares && !self.root.lists
+        self.key.is_none() && !self.shares && !self.root.lists
     }
 
+    #[inline]
     pub(super) fn class(&self, head: &RequestHead<'_>) -> Class {
         self.classify
             .as_ref()

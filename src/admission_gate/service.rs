@@ -14,7 +14,7 @@ use super::learn::Learning;
 use super::queued::Queued;
 use super::seat::{Hold, Seat};
 use super::slow::Slow;
-use super::{AdmissionGateBody, AdmissionGateFuture};
+use super::{AdmissionGateBody, AdmissionGateFuture, Class};
 use crate::clock::now;
 use crate::deadline::Deadline;
 use crate::event::Outcome;
@@ -28,7 +28,7 @@ pub struct AdmissionGateService<S> {
     inner: S,
     /// Whether `inner` said that it is ready, and was not called since.
     is_ready: bool,
-    /// Whether a request's head need not be looked at to let it in.
+    /// Whether a request's class is all that has to be known to let it in.
     is_plain: bool,
     front: Arc<Front>,
 }
@@ -81,7 +81,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(hold) = self.at_once() else {
+        let Some(hold) = self.at_once(&request) else {
             return AdmissionGateFuture {
                 state: self.look_and_call(request),
             };
@@ -97,8 +97,9 @@ where
 impl<S> AdmissionGateService<S> {
     /// A seat, where it takes no look at the request and no wait.
     #[inline]
-    fn at_once(&mut self) -> Option<Hold> {
-        if !self.is_ready || !self.is_plain {
+    fn at_once<B>(&mut self, request: &Request<B>) -> Option<Hold> {
+        if !self.is_ready || !self.is_plain || self.front.class(&RequestHead::of(request)) != Class::STANDARD
+        {
             return None;
         }
         let entry = self.front.root.core.take()?;

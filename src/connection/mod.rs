@@ -18,6 +18,9 @@
 //! | Unix sockets on Linux | what has left the queue, once it is full |
 //! | elsewhere, and [`without_socket`](GuardedIo::without_socket) | writes that get on |
 //!
+//! What each of the layer and the connection sees, after how many bytes, and how slow a reader may be: measured, in
+//! [`docs/slow-clients.md`](crate::slow_clients).
+//!
 //! # What it does not do
 //! Over HTTP/2 a client can starve one stream by its window and read the others: the connection moves, and nothing
 //! is to be seen here. The layer sees that one. Acknowledged is not read: what fits into the receive buffer of the

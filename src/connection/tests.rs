@@ -18,7 +18,7 @@ use crate::slow_client::{SlowClient, SlowClientLimits};
 
 type Events = Arc<Mutex<Vec<Event>>>;
 
-const STALL: Duration = Duration::from_secs(30);
+const STALL: Duration = Duration::from_secs(60);
 
 fn guard(limits: SlowClientLimits) -> (IoGuard, Events) {
     let events = Events::default();
@@ -76,7 +76,7 @@ async fn progress_begins_a_new_stall_and_an_idle_connection_is_in_none() {
     let mut io = GuardedIo::without_socket(server, &guard);
     let reading = tokio::spawn(async move {
         for _ in 0..4 {
-            sleep(Duration::from_secs(28)).await;
+            sleep(STALL - Duration::from_secs(2)).await;
             client.read_exact(&mut [0; 64]).await.unwrap();
         }
         client

@@ -58,6 +58,10 @@ impl<P: PhasePolicy> PhaseTimeoutLayer<P> {
         }
     }
 
+    pub(crate) const fn policy(&self) -> &P {
+        &self.policy
+    }
+
     /// Refuses with `status` where no head came in time. Default: 504 Gateway Timeout, because this server
     /// waited for somebody else; 503 suits a client that retries only on that.
     ///

@@ -121,7 +121,7 @@ impl fmt::Display for Written {
 
 /// Reads `300`, `300s`, `5m`, `1h`, `350ms`; a bare number is seconds. Zero and `none` are no limit, as they are in
 /// the configurations of most proxies.
-pub(super) fn parse_duration(text: &str) -> Result<Option<Duration>, ConfigError> {
+pub(crate) fn parse_duration(text: &str) -> Result<Option<Duration>, ConfigError> {
     if text == "none" {
         return Ok(None);
     }

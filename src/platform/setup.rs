@@ -76,6 +76,30 @@ impl Setup {
         }
     }
 
+    /// The same knowledge, with the settings that were derived from a chain.
+    pub(crate) fn with_derived(self, derived: &Derived) -> Self {
+        let Self {
+            heartbeat,
+            commit_after,
+            total,
+            keep_alive,
+            drain,
+            sends_header,
+            derived,
+            ..
+        } = Self::derived(derived);
+        Self {
+            heartbeat,
+            commit_after,
+            total,
+            keep_alive,
+            drain,
+            sends_header,
+            derived,
+            ..self
+        }
+    }
+
     /// The interval of heartbeats on event streams.
     #[must_use]
     pub const fn heartbeat(mut self, interval: Duration) -> Self {

@@ -56,7 +56,7 @@ struct Wait {
 // === impl RequestBody ===
 
 impl<B> RequestBody<B> {
-    pub(super) const fn unwatched(inner: B) -> Self {
+    pub(crate) const fn unwatched(inner: B) -> Self {
         Self {
             inner: Some(inner),
             watch: None,

@@ -31,6 +31,11 @@ impl<S> RequestBodyService<S> {
         Self { handler, policy }
     }
 
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.handler
+    }
+
     fn policy_for<B>(&self, request: &Request<B>) -> Arc<Policy> {
         match request.extensions().get::<RequestBodyLimits>() {
             Some(limits) => Arc::new(Policy {

@@ -17,7 +17,7 @@ pub struct DeadlineLayer {
 /// How requests get their deadline.
 #[derive(Clone, Debug)]
 pub(super) struct Stamp {
-    pub(super) limit: Duration,
+    pub(super) limit: Option<Duration>,
     pub(super) trusts_grpc: bool,
     pub(super) trusts_envoy: bool,
     pub(super) reporter: Reporter,
@@ -34,15 +34,29 @@ impl DeadlineLayer {
                 "a deadline of zero makes every request too late; to have none, leave the layer out".into(),
             ));
         }
-        let reporter = Reporter::log();
-        Ok(Self {
+        Ok(Self::stamping(Some(limit)))
+    }
+
+    /// Gives requests no limit of the layer's own, so that only the deadline of a layer further out, or of a header
+    /// that is [trusted](Self::trusting), holds for them.
+    #[must_use]
+    pub const fn unlimited() -> Self {
+        Self::stamping(None)
+    }
+
+    const fn stamping(limit: Option<Duration>) -> Self {
+        Self {
             stamp: Stamp {
                 limit,
                 trusts_grpc: false,
                 trusts_envoy: false,
-                reporter,
+                reporter: Reporter::log(),
             },
-        })
+        }
+    }
+
+    pub(crate) const fn limit(&self) -> Option<Duration> {
+        self.stamp.limit
     }
 
     /// Lets callers bring the deadline forward by this header. Off by default.

@@ -25,6 +25,11 @@ impl<S> DeadlineService<S> {
     pub(super) const fn new(inner: S, stamp: Stamp) -> Self {
         Self { inner, stamp }
     }
+
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
 }
 
 impl<S, B> Service<Request<B>> for DeadlineService<S>
@@ -53,10 +58,8 @@ impl Stamp {
     fn deadline<B>(&self, request: &Request<B>) -> Deadline {
         let now = now();
         let earlier = request.extensions().get::<Deadline>().and_then(Deadline::instant);
-        let mut deadline = earlier
-            .map_or_else(Deadline::unbounded, Deadline::at)
-            .capped_at(now, self.limit);
-        for allowed in self.allowed(request.headers()) {
+        let mut deadline = earlier.map_or_else(Deadline::unbounded, Deadline::at);
+        for allowed in self.limit.into_iter().chain(self.allowed(request.headers())) {
             deadline = deadline.capped_at(now, allowed);
         }
         deadline.with_reporter(self.reporter.clone())

@@ -10,7 +10,7 @@ use crate::pace::MinRate;
 ///
 /// | limit | counts | default | reason for the default |
 /// |---|---|---|---|
-/// | `stall` | the time for which bytes wait and the client is seen to take none | 30 s | a phone in a tunnel comes back after TCP's retries at 1, 3, 7 and 15 s; a full send buffer of 150 KB shows the next progress of a 5 KB/s reader after 10 s; and it is half of the shortest idle limit of the usual proxies (55 s) |
+/// | `stall` | the time for which bytes wait and the client is seen to take none | 60 s | a reader of 5 KB/s over HTTP/1.1 shows progress once in 33 s behind a [watched connection](crate::slow_client_guard#what-is-to-be-seen), and one of 40 KB/s once in 46 s where the layer stands alone, since buffers are refilled in large steps; a phone in a tunnel comes back after TCP's retries at 1, 3, 7, 15 and 31 s |
 /// | `min_rate` | bytes per second, as a balance of waiting time that progress refills (below) | 240 B/s | what Kestrel holds to be too slow; a 2G telephone takes ten times as much |
 /// | `grace` | waiting that is free of charge before `min_rate` is held against anybody | as `stall` | whoever takes nothing from the start is stalled, not slow |
 ///
@@ -40,7 +40,7 @@ pub struct SlowClientLimitsBuilder {
     report_only: bool,
 }
 
-const STALL: Duration = Duration::from_secs(30);
+const STALL: Duration = Duration::from_secs(60);
 const MIN_RATE: NonZeroU32 = NonZeroU32::new(240).unwrap();
 
 /// Looks are at least so far apart: a shorter stall could not be told from a busy runtime.

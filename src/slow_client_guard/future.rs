@@ -40,11 +40,8 @@ pub(super) struct Asked {
 // === impl SlowClientGuardFuture ===
 
 impl<F> SlowClientGuardFuture<F> {
-    pub(super) const fn new(inner: F, asked: Asked) -> Self {
-        Self {
-            inner,
-            asked: Some(asked),
-        }
+    pub(super) const fn new(inner: F, asked: Option<Asked>) -> Self {
+        Self { inner, asked }
     }
 }
 
@@ -68,7 +65,7 @@ where
 // === impl Asked ===
 
 impl Asked {
-    fn guard<B>(mut self, response: Response<B>) -> Response<SlowClientGuardBody<B>>
+    pub(super) fn guard<B>(mut self, response: Response<B>) -> Response<SlowClientGuardBody<B>>
     where
         B: Body + Send + 'static,
     {

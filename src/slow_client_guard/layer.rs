@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use http::Response;
+use http_body::Body;
 use tower_layer::Layer;
 
-use super::SlowClientGuard;
-use super::slot::Terms;
+use super::future::Asked;
+use super::slot::{Terms, Ties};
+use super::{SlowClientGuard, SlowClientGuardBody};
+use crate::cut::CutHandle;
 use crate::event::Reporter;
 use crate::slow_client::SlowClientLimits;
 use crate::watchdog::Watchdog;
@@ -16,6 +20,7 @@ use crate::watchdog::Watchdog;
 #[derive(Clone, Debug)]
 pub struct SlowClientGuardLayer {
     terms: Arc<Terms>,
+    is_off: bool,
     watchdog: Watchdog,
     tells_inside: bool,
 }
@@ -31,6 +36,15 @@ impl SlowClientGuardLayer {
                 reporter: Reporter::log(),
             }),
             tells_inside: false,
+            is_off: false,
+        }
+    }
+
+    /// A layer that leaves every answer alone.
+    pub(crate) fn off() -> Self {
+        Self {
+            is_off: true,
+            ..Self::default()
         }
     }
 
@@ -52,6 +66,31 @@ impl SlowClientGuardLayer {
         self
     }
 
+    /// Watches over the answer to a request that was kept from this layer, as the layer would have.
+    pub(crate) fn guard<B>(
+        &self,
+        response: Response<B>,
+        cut: Option<CutHandle>,
+    ) -> Response<SlowClientGuardBody<B>>
+    where
+        B: Body + Send + 'static,
+    {
+        if self.is_off {
+            return response.map(SlowClientGuardBody::untouched);
+        }
+        let asked = Asked {
+            terms: self.terms.clone(),
+            watchdog: self.watchdog.clone(),
+            ties: Ties {
+                cut,
+                ..Ties::default()
+            },
+            is_connect: false,
+            is_endless: false,
+        };
+        asked.guard(response)
+    }
+
     /// How many bodies are watched at this moment.
     #[must_use]
     pub fn watched(&self) -> usize {
@@ -69,11 +108,7 @@ impl<S> Layer<S> for SlowClientGuardLayer {
     type Service = SlowClientGuard<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SlowClientGuard::new(
-            inner,
-            self.terms.clone(),
-            self.watchdog.clone(),
-            self.tells_inside,
-        )
+        let terms = (!self.is_off).then(|| self.terms.clone());
+        SlowClientGuard::new(inner, terms, self.watchdog.clone(), self.tells_inside)
     }
 }

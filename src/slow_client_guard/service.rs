@@ -22,13 +22,19 @@ use crate::watchdog::Watchdog;
 #[derive(Clone, Debug)]
 pub struct SlowClientGuard<S> {
     inner: S,
-    terms: Arc<Terms>,
+    /// `None`: it is off.
+    terms: Option<Arc<Terms>>,
     watchdog: Watchdog,
     tells_inside: bool,
 }
 
 impl<S> SlowClientGuard<S> {
-    pub(super) const fn new(inner: S, terms: Arc<Terms>, watchdog: Watchdog, tells_inside: bool) -> Self {
+    pub(super) const fn new(
+        inner: S,
+        terms: Option<Arc<Terms>>,
+        watchdog: Watchdog,
+        tells_inside: bool,
+    ) -> Self {
         Self {
             inner,
             terms,
@@ -37,15 +43,21 @@ impl<S> SlowClientGuard<S> {
         }
     }
 
-    fn asked<B>(&self, request: &mut Request<B>) -> Asked {
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    fn asked<B>(&self, request: &mut Request<B>) -> Option<Asked> {
+        let terms = self.terms.clone()?;
         let stall = self.tells_inside.then(|| {
             let extensions = request.extensions_mut();
             extensions.get_or_insert_with(ClientStall::new).clone()
         });
         let head = RequestHead::of(request);
         let deadline = head.extensions().get().and_then(Deadline::instant);
-        Asked {
-            terms: self.terms.clone(),
+        Some(Asked {
+            terms,
             watchdog: self.watchdog.clone(),
             is_connect: head.method() == Method::CONNECT,
             is_endless: deadline.is_some() && Endless::asked_for_by(&head) != Endless::No,
@@ -54,7 +66,7 @@ impl<S> SlowClientGuard<S> {
                 cut: head.extensions().get::<CutHandle>().cloned(),
                 stall,
             },
-        }
+        })
     }
 }
 

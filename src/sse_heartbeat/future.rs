@@ -123,7 +123,11 @@ where
 
 impl Answering {
     /// Gives a stream its beat, and leaves every other answer as it is.
-    fn dress<F, B: Body>(self, mut response: Response<B>, timer: Timer) -> Response<SseHeartbeatBody<B, F>> {
+    pub(super) fn dress<F, B: Body>(
+        self,
+        mut response: Response<B>,
+        timer: Timer,
+    ) -> Response<SseHeartbeatBody<B, F>> {
         if self.is_bodiless || !may_beat(&response) {
             return response.map(SseHeartbeatBody::untouched);
         }

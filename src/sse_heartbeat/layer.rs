@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use http::Response;
+use http_body::Body;
 use tower_layer::Layer;
 
+use super::candidate::Asker;
 use super::farewells::Farewells;
+use super::future::Answering;
 use super::plan::Plan;
 use super::progress::Progress;
 use super::settings::HeartbeatSettings;
-use super::{HeartbeatPolicy, SseHeartbeat};
+use super::{HeartbeatPolicy, SseHeartbeat, SseHeartbeatBody};
 use crate::event::Reporter;
+use crate::timer::Timer;
 
 /// Applies [`SseHeartbeat`]. See the [module docs](super).
 #[derive(Clone, Debug)]
@@ -72,6 +77,20 @@ impl<P: HeartbeatPolicy> SseHeartbeatLayer<P> {
     pub fn with_reporter(mut self, reporter: Reporter) -> Self {
         self.plan.reporter = reporter;
         self
+    }
+
+    /// Gives the answer to a request that was kept from this layer what the layer would have given to it.
+    pub(crate) fn dress<F, B: Body>(
+        &self,
+        response: Response<B>,
+        is_head: bool,
+    ) -> Response<SseHeartbeatBody<B, F>> {
+        let answering = Answering {
+            plan: Arc::new(self.plan.clone()),
+            asker: Asker::default(),
+            is_bodiless: is_head || self.plan.settings.is_off(),
+        };
+        answering.dress(response, Timer::new())
     }
 
     /// The handle that ends the streams which agreed to a goodbye. All services of this layer and of its clones

@@ -29,6 +29,11 @@ impl<S, P> SseHeartbeat<S, P> {
         Self { inner, policy, plan }
     }
 
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn plan<B>(&self, request: &Request<B>) -> Arc<Plan>
     where
         P: HeartbeatPolicy,
@@ -69,7 +74,8 @@ where
         } else {
             Asker::default()
         };
-        let is_bodiless = matches!(*request.method(), Method::HEAD | Method::CONNECT);
+        let is_bodiless =
+            plan.settings.is_off() || matches!(*request.method(), Method::HEAD | Method::CONNECT);
         let answering = Answering {
             plan,
             asker,

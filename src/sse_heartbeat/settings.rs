@@ -37,6 +37,7 @@ pub struct HeartbeatSettings {
     pub(super) accel_header: bool,
     pub(super) cache_header: bool,
     pub(super) goodbye: bool,
+    is_off: bool,
 }
 
 /// Builds [`HeartbeatSettings`], starting from their defaults.
@@ -85,6 +86,7 @@ const DEFAULTS: HeartbeatSettings = HeartbeatSettings {
     accel_header: true,
     cache_header: true,
     goodbye: false,
+    is_off: false,
 };
 
 // === impl HeartbeatSettings ===
@@ -94,6 +96,22 @@ impl HeartbeatSettings {
     #[must_use]
     pub const fn new() -> Self {
         DEFAULTS
+    }
+
+    /// No beats, no headers and no early commit: for routes whose streams are to be left alone.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self {
+            commit: EarlyCommit::Never,
+            is_off: true,
+            ..DEFAULTS
+        }
+    }
+
+    /// Whether they leave every answer alone.
+    #[must_use]
+    pub const fn is_off(&self) -> bool {
+        self.is_off
     }
 
     /// A builder that starts from the defaults.

@@ -83,6 +83,16 @@ impl Finding {
         self
     }
 
+    /// Writes it to `tracing`: warnings and worse as `WARN`, notes as `INFO`.
+    pub fn log(&self) {
+        let (code, hop) = (self.code, self.hop);
+        if self.severity >= Severity::Warning {
+            tracing::warn!(target: "tower_lifeline", code, hop, why = self.why, set = self.set, "{}", self.what);
+        } else {
+            tracing::info!(target: "tower_lifeline", code, hop, why = self.why, set = self.set, "{}", self.what);
+        }
+    }
+
     /// How bad it is.
     #[must_use]
     pub const fn severity(&self) -> Severity {

@@ -27,10 +27,17 @@ pub(super) enum End {
     Cut,
 }
 
-/// A connection whose receive buffer is so small that the server soon notices.
+/// A receive buffer so small that the server soon notices.
+const SMALL: u32 = 4096;
+
+/// A connection with a small receive buffer.
 pub(super) async fn connect(address: SocketAddr) -> TcpStream {
+    connect_with(address, SMALL).await
+}
+
+async fn connect_with(address: SocketAddr, receive_buffer: u32) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
+    socket.set_recv_buffer_size(receive_buffer).unwrap();
     socket.connect(address).await.unwrap()
 }
 
@@ -48,7 +55,17 @@ pub(super) async fn send(
     protocol: Protocol,
     path: &str,
 ) -> hyper::Result<Response<Incoming>> {
-    let socket = TokioIo::new(connect(address).await);
+    send_with(address, SMALL, protocol, path).await
+}
+
+/// The same, with a receive buffer of that size.
+pub(super) async fn send_with(
+    address: SocketAddr,
+    receive_buffer: u32,
+    protocol: Protocol,
+    path: &str,
+) -> hyper::Result<Response<Incoming>> {
+    let socket = TokioIo::new(connect_with(address, receive_buffer).await);
     let request = Request::get(format!("http://x{path}"))
         .body(Empty::<Bytes>::new())
         .unwrap();
@@ -80,10 +97,9 @@ pub(super) async fn read_on(mut body: Incoming, read: &mut u64) -> End {
             None => return End::Whole,
             Some(Err(_)) => return End::Cut,
             Some(Ok(frame)) => {
-                for byte in frame.into_data().unwrap() {
-                    assert_eq!(byte, pattern(*read), "at {read}");
-                    *read += 1;
-                }
+                let piece = frame.into_data().unwrap();
+                assert!(piece == pattern(*read, piece.len()), "a wrong byte after {read}");
+                *read += piece.len() as u64;
             }
         }
     }

@@ -40,7 +40,8 @@ async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
                     jitter = jitter.wrapping_mul(1_103_515_245).wrapping_add(12_345);
                     let late = delay.mul_f64(f64::from(jitter >> 16 & 0xFF) / 512.0);
                     // Nothing overtakes anything.
-                    let due = on_the_way.back().map_or(Instant::now(), |(due, _)| *due).max(Instant::now() + delay + late);
+                    let last = on_the_way.back().map_or_else(Instant::now, |(due, _)| *due);
+                    let due = last.max(Instant::now() + delay + late);
                     held += read;
                     on_the_way.push_back((due, bytes[..read].to_vec()));
                 }

@@ -34,9 +34,9 @@ fn held(_: SocketAddr) -> usize {
 /// How a client leaves that does not read.
 #[derive(Clone, Copy, Debug)]
 enum Leaves {
-    ByClosing,
-    ByHalf,
-    ByReset,
+    Closing,
+    Half,
+    Reset,
 }
 
 async fn leaves(watch: Watch, how: Leaves) {
@@ -51,12 +51,12 @@ async fn leaves(watch: Watch, how: Leaves) {
     }
     for client in &mut clients {
         match how {
-            Leaves::ByClosing => {}
-            Leaves::ByHalf => client.shutdown().await.unwrap(),
-            Leaves::ByReset => SockRef::from(&*client).set_linger(Some(Duration::ZERO)).unwrap(),
+            Leaves::Closing => {}
+            Leaves::Half => client.shutdown().await.unwrap(),
+            Leaves::Reset => SockRef::from(&*client).set_linger(Some(Duration::ZERO)).unwrap(),
         }
     }
-    if !matches!(how, Leaves::ByHalf) {
+    if !matches!(how, Leaves::Half) {
         clients.clear();
     }
     server.is_free_within(Duration::from_secs(12)).await;
@@ -72,8 +72,7 @@ async fn leaves(watch: Watch, how: Leaves) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_of_whoever_goes_away_in_a_stall() {
-    let cases =
-        [Leaves::ByClosing, Leaves::ByHalf, Leaves::ByReset].map(|how| leaves(Watch::LayerAndIo, how));
+    let cases = [Leaves::Closing, Leaves::Half, Leaves::Reset].map(|how| leaves(Watch::LayerAndIo, how));
     futures::future::join_all(cases).await;
 }
 

@@ -12,7 +12,7 @@ mod resumed;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -220,14 +220,17 @@ fn body(seen: &Arc<Seen>, bytes: u64, piece: usize, every: Duration) -> Body {
             sleep(every).await;
         }
         producer.made(length as usize);
-        let piece = Bytes::from_iter((at..at + length).map(pattern));
+        let piece = Bytes::from_static(pattern(at, length as usize));
         Some((Ok::<_, Infallible>(piece), (producer, at + length)))
     }))
 }
 
-/// The byte at a place of every body: what is lost or doubled shows.
-fn pattern(at: u64) -> u8 {
-    (at % 251) as u8
+/// What stands at a place of every body: what is lost or doubled shows.
+fn pattern(at: u64, length: usize) -> &'static [u8] {
+    const PERIOD: usize = 251;
+    static PATTERN: LazyLock<Vec<u8>> =
+        LazyLock::new(|| (0..=250).cycle().take(PERIOD + (1 << 20)).collect());
+    &PATTERN[at as usize % PERIOD..][..length]
 }
 
 fn limits(stall: Duration) -> SlowClientLimits {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::clients::{End, Protocol, read_on, send};
+use super::clients::{End, Protocol, read_on, send_with};
 use super::{Server, Watch, limits};
 
 const STALL: Duration = Duration::from_millis(100);
@@ -22,7 +22,8 @@ async fn race(watch: Watch, protocol: Protocol, form: &'static str) -> (u32, u32
         for client in 0..CLIENTS / 4 {
             let address = server.address;
             clients.spawn(async move {
-                let Ok(answer) = send(address, protocol, &format!("/{form}/{BYTES}")).await else {
+                let Ok(answer) = send_with(address, 65_536, protocol, &format!("/{form}/{BYTES}")).await
+                else {
                     return (End::Cut, 0);
                 };
                 sleep(STALL * 3 * (client * 4 + round) / CLIENTS).await;

@@ -6,10 +6,12 @@
 //! (stall of 3 s, the same at a tenth of the time).
 #![expect(clippy::unwrap_used, reason = "an example that fails has nothing to tell")]
 
+mod seen;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,12 +21,15 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tower_lifeline::connection::{IoGuard, SocketSettings};
-use tower_lifeline::{Event, Reporter, SeenBy, SlowClientGuardLayer, SlowClientLimits};
+use tower_lifeline::{SeenBy, SlowClientGuardLayer, SlowClientLimits};
+
+use self::seen::Seen;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Server {
@@ -38,7 +43,9 @@ enum Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
     H1,
-    H2 { window: u32 },
+    /// In segments of 1448 bytes, where loopback has 64 KiB.
+    H1OverEthernet,
+    H2,
 }
 
 /// What is produced: pieces of one size, at once or one each `every`.
@@ -46,22 +53,6 @@ enum Protocol {
 struct Feed {
     piece: usize,
     every: Duration,
-}
-
-/// What was seen of one client.
-#[derive(Debug)]
-struct Seen {
-    start: Instant,
-    produced: AtomicU64,
-    by: [Mutex<ByOne>; 2],
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct ByOne {
-    stalled: Option<Instant>,
-    longest: Duration,
-    /// When it was cut, and what had been produced.
-    cut: Option<(Duration, u64)>,
 }
 
 const KIB: usize = 1024;
@@ -74,69 +65,15 @@ const SMALL: Feed = Feed {
     piece: 200,
     every: AT_ONCE,
 };
-/// 10 KB/s, as of a model that thinks aloud.
+/// 100 KB/s and 10 KB/s, as of many tokens and of few.
+const FLOW: Feed = Feed {
+    piece: 200,
+    every: Duration::from_millis(2),
+};
 const TRICKLE: Feed = Feed {
     piece: 200,
     every: Duration::from_millis(20),
 };
-const H2: Protocol = Protocol::H2 { window: 65_535 };
-const H2_WIDE: Protocol = Protocol::H2 { window: 6 << 20 };
-
-// === impl Seen ===
-
-impl Seen {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            start: Instant::now(),
-            produced: AtomicU64::new(0),
-            by: Default::default(),
-        })
-    }
-
-    fn reporter(self: &Arc<Self>) -> Reporter {
-        let seen = self.clone();
-        Reporter::to(move |event: &Event| seen.note(event))
-    }
-
-    fn note(&self, event: &Event) {
-        match *event {
-            Event::ClientStalled { seen, idle, .. } => {
-                self.of(seen).lock().unwrap().stalled = Instant::now().checked_sub(idle);
-            }
-            Event::ClientRecovered { seen, after, .. } => {
-                let mut one = self.of(seen).lock().unwrap();
-                one.stalled = None;
-                one.longest = one.longest.max(after);
-            }
-            Event::ClientTooSlow { seen, .. } => {
-                let cut = (self.start.elapsed(), self.produced.load(Ordering::Relaxed));
-                self.of(seen).lock().unwrap().cut.get_or_insert(cut);
-            }
-            _ => {}
-        }
-    }
-
-    fn of(&self, seen: SeenBy) -> &Mutex<ByOne> {
-        &self.by[usize::from(seen == SeenBy::Connection)]
-    }
-
-    fn gap(&self, seen: SeenBy) -> String {
-        let one = *self.of(seen).lock().unwrap();
-        match one.stalled.map(|since| since.elapsed()) {
-            Some(open) if open > one.longest => format!("> {:.1} s", open.as_secs_f64()),
-            _ if one.longest.is_zero() => "< 0.1 s".to_owned(),
-            _ => format!("{:.1} s", one.longest.as_secs_f64()),
-        }
-    }
-
-    fn cut(&self) -> Option<(SeenBy, Duration, u64)> {
-        let found = [SeenBy::Body, SeenBy::Connection].map(|seen| {
-            let cut = self.of(seen).lock().unwrap().cut;
-            cut.map(|(after, produced)| (seen, after, produced))
-        });
-        found.into_iter().flatten().min_by_key(|(_, after, _)| *after)
-    }
-}
 
 // === Servers ===
 
@@ -189,8 +126,12 @@ async fn serve(
 
 /// Reads `rate` bytes a second after a burst of `burst`, for ever; with a rate of zero, nothing.
 async fn read(address: SocketAddr, protocol: Protocol, burst: usize, rate: usize) {
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let Protocol::H2 { window } = protocol else {
+    let socket = TcpSocket::new_v4().unwrap();
+    if protocol == Protocol::H1OverEthernet {
+        SockRef::from(&socket).set_tcp_mss(1448).unwrap();
+    }
+    let mut socket = socket.connect(address).await.unwrap();
+    if protocol != Protocol::H2 {
         socket
             .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             .await
@@ -200,20 +141,21 @@ async fn read(address: SocketAddr, protocol: Protocol, burst: usize, rate: usize
         while left > 0 {
             left = left.saturating_sub(socket.read(&mut bytes).await.unwrap());
         }
-        while rate > 0 {
+        if rate == 0 {
+            return std::future::pending().await;
+        }
+        loop {
             sleep(Duration::from_millis(20)).await;
             if socket.read_exact(&mut bytes[..rate / 50]).await.is_err() {
                 return;
             }
         }
-        return std::future::pending().await;
-    };
-    let (mut client, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(window)
-        .initial_connection_window_size(window)
-        .handshake(TokioIo::new(socket))
-        .await
-        .unwrap();
+    }
+    let handshake = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(65_535)
+        .initial_connection_window_size(65_535)
+        .handshake(TokioIo::new(socket));
+    let (mut client, connection) = handshake.await.unwrap();
     let connection = tokio::spawn(connection);
     let request = Request::get("http://x/").body(Empty::<Bytes>::new()).unwrap();
     let mut answer = client.send_request(request).await.unwrap().into_body();
@@ -244,16 +186,18 @@ async fn nothing(stall: Duration) {
     let feeds = [
         ("200 B at once", SMALL),
         ("64 KiB at once", LARGE),
+        ("200 B each 2 ms", FLOW),
         ("200 B each 20 ms", TRICKLE),
     ];
-    for (place, ((protocol, name), (fed, feed), server)) in [(Protocol::H1, "HTTP/1.1"), (H2, "HTTP/2")]
-        .into_iter()
-        .flat_map(|protocol| feeds.map(|feed| (protocol, feed)))
-        .flat_map(|(protocol, feed)| {
-            [Server::Layer, Server::LayerAndIo, Server::LayerAndIoWithoutLowat]
-                .map(|server| (protocol, feed, server))
-        })
-        .enumerate()
+    for (place, ((protocol, name), (fed, feed), server)) in
+        [(Protocol::H1, "HTTP/1.1"), (Protocol::H2, "HTTP/2")]
+            .into_iter()
+            .flat_map(|protocol| feeds.map(|feed| (protocol, feed)))
+            .flat_map(|(protocol, feed)| {
+                [Server::Layer, Server::LayerAndIo, Server::LayerAndIoWithoutLowat]
+                    .map(|server| (protocol, feed, server))
+            })
+            .enumerate()
     {
         rows.spawn(async move {
             let limits = SlowClientLimits::builder().stall(stall).build().unwrap();
@@ -294,9 +238,9 @@ async fn gaps(span: Duration) {
     );
     let mut rows = JoinSet::new();
     let protocols = [
-        (Protocol::H1, "HTTP/1.1"),
-        (H2, "HTTP/2, window 64 KiB"),
-        (H2_WIDE, "HTTP/2, window 6 MiB"),
+        (Protocol::H1OverEthernet, "HTTP/1.1, segments of 1448 B"),
+        (Protocol::H1, "HTTP/1.1, segments of 64 KiB"),
+        (Protocol::H2, "HTTP/2"),
     ];
     let feeds = [("64 KiB at once", LARGE), ("200 B at once", SMALL)];
     let readers = [
@@ -318,21 +262,18 @@ async fn gaps(span: Duration) {
                 .report_only()
                 .build()
                 .unwrap();
-            let mut found = Vec::new();
             let both = [Server::Layer, Server::LayerAndIo].map(|server| async move {
                 let seen = Seen::new();
                 let address = serve(server, limits, feed, &seen, u64::MAX).await;
                 let client = tokio::spawn(read(address, protocol, burst, rate));
                 sleep(span).await;
-                let gaps = (seen.gap(SeenBy::Body), seen.gap(SeenBy::Connection));
                 client.abort();
-                gaps
+                [SeenBy::Body, SeenBy::Connection].map(|by| seen.gap(by))
             });
-            found.extend(futures::future::join_all(both).await);
-            let (alone, both) = (&found[0].0, &found[1]);
+            let [[alone, _], [body, connection]] = futures::future::join_all(both).await.try_into().unwrap();
             (
                 place,
-                format!("| {name} | {fed} | {how} | {alone} | {} | {} |", both.0, both.1),
+                format!("| {name} | {fed} | {how} | {alone} | {body} | {connection} |"),
             )
         });
     }
@@ -342,7 +283,7 @@ async fn gaps(span: Duration) {
 /// What looking costs a download.
 async fn throughput() {
     const BYTES: u64 = 200_000_000;
-    println!("\n# A download of 200 MB on loopback, HTTP/1.1, medians of 9 interleaved runs\n");
+    println!("\n# A download of 200 MB on loopback, HTTP/1.1, medians of 15 interleaved runs\n");
     let servers = [
         Server::Bare,
         Server::Layer,
@@ -351,7 +292,7 @@ async fn throughput() {
     ];
     let mut times = [const { Vec::new() }; 4];
     let limits = SlowClientLimits::new();
-    for _ in 0..9 {
+    for _ in 0..15 {
         for (server, times) in servers.into_iter().zip(&mut times) {
             let address = serve(server, limits, LARGE, &Seen::new(), BYTES).await;
             let start = Instant::now();

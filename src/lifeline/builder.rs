@@ -1,0 +1,242 @@
+//! What a stack is made of, and whether that can work.
+
+use std::time::Duration;
+
+use super::live::PerRequest;
+use crate::admission_gate::AdmissionGateLayer;
+use crate::event::Reporter;
+use crate::phase::PhaseLimits;
+use crate::platform::{Chain, Setup, Strictness};
+use crate::request_body::RequestBodyLimits;
+use crate::request_head::RequestHead;
+#[cfg(feature = "serve")]
+use crate::serve::ServeSettings;
+use crate::slow_client::SlowClientLimits;
+use crate::sse_heartbeat::{HeartbeatSettings, Progress};
+
+/// Builds a [`Lifeline`](super::Lifeline). Whatever is not said follows from the platforms, or from the defaults of each layer.
+#[must_use = "a stack comes out of `build`"]
+pub struct LifelineBuilder {
+    pub(super) chain: Chain,
+    pub(super) strictness: Strictness,
+    pub(super) gate: GateChoice,
+    pub(super) health: Vec<String>,
+    pub(super) phases: Option<PhaseLimits>,
+    pub(super) per_request: Option<PerRequest>,
+    pub(super) heartbeat: Option<HeartbeatSettings>,
+    pub(super) progress: Option<Progress>,
+    pub(super) slow_clients: Choice<SlowClientLimits>,
+    pub(super) request_body: Option<RequestBodyLimits>,
+    pub(super) expected: Setup,
+    pub(super) stamps_all: bool,
+    pub(super) reporter: Reporter,
+    #[cfg(feature = "serve")]
+    pub(super) server: Option<ServeSettings>,
+}
+
+/// A piece that may be left out.
+#[derive(Debug)]
+pub(super) enum Choice<T> {
+    Usual,
+    Off,
+    Own(T),
+}
+
+pub(super) enum GateChoice {
+    Limits {
+        max_in_flight: u32,
+        max_queue: Option<u32>,
+        queue_timeout: Option<Duration>,
+        key_share: Option<u32>,
+    },
+    Own(AdmissionGateLayer),
+    Off,
+}
+
+/// More than any server answers at once in this crate's line of work, and few enough that ten times as many of
+/// tokio's tasks and sockets fit into a small machine.
+const MAX_IN_FLIGHT: u32 = 256;
+
+// === impl LifelineBuilder ===
+
+impl LifelineBuilder {
+    pub(super) fn new(chain: Chain) -> Self {
+        Self {
+            chain,
+            strictness: Strictness::Lenient,
+            gate: GateChoice::Limits {
+                max_in_flight: MAX_IN_FLIGHT,
+                max_queue: None,
+                queue_timeout: None,
+                key_share: None,
+            },
+            health: Vec::new(),
+            phases: None,
+            per_request: None,
+            heartbeat: None,
+            progress: None,
+            slow_clients: Choice::Usual,
+            request_body: None,
+            expected: Setup::new(),
+            stamps_all: false,
+            reporter: Reporter::log(),
+            #[cfg(feature = "serve")]
+            server: None,
+        }
+    }
+
+    /// Refuses a configuration for what the platform table says, too, and not only for contradictions of its own.
+    pub const fn strict(mut self) -> Self {
+        self.strictness = Strictness::Strict;
+        self
+    }
+
+    /// So many requests at once. Default: 256.
+    ///
+    /// It should be what the narrowest thing behind the server can take: the connections of a database pool, the
+    /// slots of a model.
+    pub fn max_in_flight(mut self, seats: u32) -> Self {
+        self.limits(|max_in_flight, _, _, _| *max_in_flight = seats);
+        self
+    }
+
+    /// So many requests may wait for a seat. Default: as many as there are seats.
+    pub fn max_queue(mut self, places: u32) -> Self {
+        self.limits(|_, max_queue, _, _| *max_queue = Some(places));
+        self
+    }
+
+    /// How long a request may wait for a seat. Default: that of [`GateLimits`](crate::GateLimits), or half of the time to the early
+    /// commit where that is shorter, so that a refusal can still have a status.
+    pub fn queue_timeout(mut self, limit: Duration) -> Self {
+        self.limits(|_, _, queue_timeout, _| *queue_timeout = Some(limit));
+        self
+    }
+
+    /// A gate of one's own, with classes and keys.
+    pub fn gate(mut self, gate: AdmissionGateLayer) -> Self {
+        self.gate = GateChoice::Own(gate);
+        self
+    }
+
+    /// Everybody is let in. The gate still counts.
+    pub fn without_gate(mut self) -> Self {
+        self.gate = GateChoice::Off;
+        self
+    }
+
+    /// Requests to this path need no seat: probes have to be answered while everything is taken. For the gate that is
+    /// made here; one's own has a classifier of its own.
+    pub fn health(mut self, path: impl Into<String>) -> Self {
+        self.health.push(path.into());
+        self
+    }
+
+    /// The limits of head, silence and total. Default: those of [`PhaseLimits`], their total no longer than the
+    /// platforms allow.
+    pub const fn phases(mut self, limits: PhaseLimits) -> Self {
+        self.phases = Some(limits);
+        self
+    }
+
+    /// Derives the limits of a request from those of the stack.
+    pub fn phases_per_request(
+        mut self,
+        derive: impl Fn(&RequestHead<'_>, PhaseLimits) -> PhaseLimits + Send + Sync + 'static,
+    ) -> Self {
+        self.per_request = Some(Box::new(derive));
+        self
+    }
+
+    /// How streams are kept alive. Default: interval and commit point follow from the platforms.
+    pub const fn heartbeat(mut self, settings: HeartbeatSettings) -> Self {
+        self.heartbeat = Some(settings);
+        self
+    }
+
+    /// Streams are left alone.
+    pub const fn without_heartbeat(self) -> Self {
+        self.heartbeat(HeartbeatSettings::off())
+    }
+
+    /// Sends beats as progress notifications where a tool is chosen and its client has asked for progress.
+    pub fn progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// How slow a client may be. Default: [`SlowClientLimits`]'.
+    pub fn slow_clients(mut self, limits: SlowClientLimits) -> Self {
+        self.slow_clients = Choice::Own(limits);
+        self
+    }
+
+    /// Clients may be as slow as they like.
+    pub fn without_slow_clients(mut self) -> Self {
+        self.slow_clients = Choice::Off;
+        self
+    }
+
+    /// How slow an upload may be. Default: [`RequestBodyLimits`]'.
+    pub const fn request_body(mut self, limits: RequestBodyLimits) -> Self {
+        self.request_body = Some(limits);
+        self
+    }
+
+    /// What is known beside these settings, for the check: pools, calls and their limits, how long healthy answers
+    /// take. Settings of the stack in it are replaced by the stack's own.
+    pub fn expecting(mut self, expected: Setup) -> Self {
+        self.expected = expected;
+        self
+    }
+
+    /// Puts the [`Deadline`](crate::Deadline) into the extensions of every request.
+    ///
+    /// Without this, a plain request (a GET or HEAD over HTTP/1.1, without a body, that does not accept event streams)
+    /// goes a shorter way through the stack and has none: its total is limited all the same, but a handler that wants
+    /// to hold its own calls to the deadline does not find it.
+    pub const fn deadline_for_all(mut self) -> Self {
+        self.stamps_all = true;
+        self
+    }
+
+    /// Reports to another observer than the [log](Reporter::log), for every layer and for the server.
+    pub fn reporter(mut self, reporter: Reporter) -> Self {
+        self.reporter = reporter;
+        self
+    }
+
+    /// What the server of [`Lifeline::serve`](super::Lifeline::serve) allows connections. Default: [`ServeSettings`]', with the time for
+    /// idle connections and the drain that follow from the platforms.
+    #[cfg(feature = "serve")]
+    pub const fn server(mut self, settings: ServeSettings) -> Self {
+        self.server = Some(settings);
+        self
+    }
+
+    fn limits(
+        &mut self,
+        set: impl FnOnce(&mut u32, &mut Option<u32>, &mut Option<Duration>, &mut Option<u32>),
+    ) {
+        if !matches!(self.gate, GateChoice::Limits { .. }) {
+            self.gate = Self::new(Chain::direct()).gate;
+        }
+        if let GateChoice::Limits {
+            max_in_flight,
+            max_queue,
+            queue_timeout,
+            key_share,
+        } = &mut self.gate
+        {
+            set(max_in_flight, max_queue, queue_timeout, key_share);
+        }
+    }
+}
+
+impl std::fmt::Debug for LifelineBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LifelineBuilder")
+            .field("chain", &self.chain)
+            .finish_non_exhaustive()
+    }
+}
