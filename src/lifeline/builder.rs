@@ -100,7 +100,7 @@ impl LifelineBuilder {
         self
     }
 
-    /// So many requests may wait for a seat. Default: as many as there are seats.
+    /// So many requests may wait for a seat. Default: twice as many as there are seats.
     pub fn max_queue(mut self, places: u32) -> Self {
         self.limits(|_, max_queue, _, _| *max_queue = Some(places));
         self
