@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, Version};
+use http::{Extensions, Method, Request, Response, Version};
 use http_body::Body;
 use tower_service::Service;
 
@@ -17,9 +17,11 @@ use super::body::LifelineBody;
 use super::future::{Dress, LifelineFuture};
 use super::layer::{Layers, Stack};
 use crate::cut::CutHandle;
+use crate::deadline::Deadline;
 use crate::error::BoxError;
 use crate::media;
 use crate::request_body::RequestBody;
+use crate::sse_heartbeat::HeartbeatSettings;
 
 /// A service inside every layer of a [`Lifeline`](super::Lifeline).
 #[derive(Clone, Debug)]
@@ -43,7 +45,14 @@ impl<S> LifelineService<S> {
             && request.version() <= Version::HTTP_11
             && request.body().is_end_stream()
             && !media::accepts(request.headers(), media::EVENT_STREAM)
+            && !has_wishes(request.extensions())
     }
+}
+
+/// Whether a layer further out has something to say to those that the short way leaves out.
+fn has_wishes(extensions: &Extensions) -> bool {
+    !extensions.is_empty()
+        && (extensions.get::<Deadline>().is_some() || extensions.get::<HeartbeatSettings>().is_some())
 }
 
 impl<S, B, ResBody> Service<Request<B>> for LifelineService<S>
