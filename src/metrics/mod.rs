@@ -94,9 +94,8 @@
 //! with its id, around these layers (tower-http's `TraceLayer`, outermost): its future and its body are polled
 //! inside of that span, and what layers report then carries the id. What is found by a task of its own does not: a
 //! slow client or a deadline noticed by the watchdog, connections and drains; and neither does what is
-//! reported because a request was dropped (`a call was dropped`, `somebody who waited for a seat went away`),
-//! unless the handler's future is instrumented itself. Events hold numbers and fixed words, so there is no path, query
-//! or credential that could get into the log.
+//! reported because a request was dropped (`a call was dropped`, `somebody who waited for a seat went away`). Events
+//! hold numbers and fixed words, so there is no path, query or credential that could get into the log.
 //!
 //! # Example
 //! ```
