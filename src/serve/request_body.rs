@@ -55,16 +55,16 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Self { from, in_use } = self.get_mut();
-        let polled = match from {
-            From::Connection(body) => Pin::new(body).poll_frame(cx),
+        let (polled, is_over) = match from {
+            From::Connection(body) => poll(body, cx),
             From::Stream(stream) => {
                 let mut upload = lock(&stream.upload);
                 let Upload { body, waker } = &mut *upload;
                 let Some(body) = body else {
                     return Poll::Ready(in_use.take().map(|_| Err(Cut.into())));
                 };
-                let polled = Pin::new(body).poll_frame(cx);
-                if polled.is_pending() {
+                let polled = poll(body, cx);
+                if polled.0.is_pending() {
                     match waker {
                         Some(waker) => waker.clone_from(cx.waker()),
                         None => *waker = Some(cx.waker().clone()),
@@ -73,7 +73,7 @@ impl Body for RequestBody {
                 polled
             }
         };
-        if !matches!(polled, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
+        if is_over {
             *in_use = None;
         }
         polled.map_err(Into::into)
@@ -98,6 +98,17 @@ impl Body for RequestBody {
             },
         }
     }
+}
+
+/// And whether that was all: hyper may not say the end until there is another request.
+fn poll(body: &mut Incoming, cx: &mut Context<'_>) -> (Poll<Option<hyper::Result<Frame<Bytes>>>>, bool) {
+    let polled = Pin::new(&mut *body).poll_frame(cx);
+    let is_over = match &polled {
+        Poll::Pending => false,
+        Poll::Ready(Some(Ok(_))) => body.is_end_stream(),
+        Poll::Ready(_) => true,
+    };
+    (polled, is_over)
 }
 
 impl Drop for RequestBody {

@@ -2,8 +2,11 @@
 
 mod basics;
 mod crowd;
+mod drain;
 mod hostile;
+mod mcp;
 mod phases;
+mod ported;
 mod stalls;
 mod streams;
 
