@@ -9,6 +9,7 @@ use super::layer::{LifelineLayer, Surroundings};
 use super::live::LivePhases;
 use crate::admission_gate::{AdmissionGate, AdmissionGateLayer, Class, GateLimits, McpClasses};
 use crate::error::ConfigError;
+use crate::gate::MAX_SEATS;
 use crate::phase::PhaseLimits;
 use crate::phase_timeout::PhaseTimeoutLayer;
 use crate::platform::{Derived, Setup, verify};
@@ -20,9 +21,6 @@ use crate::serve::ServeSettings;
 use crate::slow_client::SlowClientLimits;
 use crate::slow_client_guard::SlowClientGuardLayer;
 use crate::sse_heartbeat::{EarlyCommit, HeartbeatSettings, SseHeartbeatLayer};
-
-/// A gate with so many seats refuses nobody.
-const NO_LIMIT: u32 = 1 << 20;
 
 /// A stall that no connection lives to see, and that can still be added to a moment.
 #[cfg(feature = "serve")]
@@ -167,7 +165,8 @@ impl LifelineBuilder {
         };
         let seats = match limits {
             Some(limits) => limits,
-            None => GateLimits::builder(NO_LIMIT).build()?,
+            // A gate with so many seats refuses nobody.
+            None => GateLimits::builder(MAX_SEATS).build()?,
         };
         let mut builder = AdmissionGate::builder(seats).reporter(self.reporter.clone());
         if self.mcp.is_empty() {

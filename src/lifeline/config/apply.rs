@@ -64,7 +64,7 @@ impl PhasesConfig {
             None if longest > usual.total() => PhaseLimits::new().total(),
             None => usual.total(),
         };
-        let usual_read = match (usual.read(), total) {
+        let usual_read = match (usual.read(), total.filter(|total| !total.is_zero())) {
             (Some(read), Some(total)) => Some(read.min(total)),
             (read, _) => read,
         };
@@ -185,8 +185,8 @@ impl RequestBodyConfig {
         let usual = RequestBodyLimits::new();
         // What was left out gives way to what was said.
         let within = |limit: Duration| match total.and_then(Span::get) {
-            Some(total) => limit.min(total),
-            None => limit,
+            Some(total) if !total.is_zero() => limit.min(total),
+            _ => limit,
         };
         let mut limits = RequestBodyLimits::builder();
         match idle.map_or_else(|| usual.idle().map(within), Span::get) {
