@@ -135,7 +135,8 @@ impl LifelineBuilder {
     /// seat there, and streams that stay open for hours have 1024 of their own. See [`McpClasses`](crate::McpClasses).
     ///
     /// Elsewhere nothing but a seat lets a request in, whatever it says of itself: other handlers do not check what
-    /// MCP's headers say. For the gate that is made here; beside one of one's own it is refused.
+    /// MCP's headers say. So a subscription that is not served here holds a seat of everybody's for as long as it lasts.
+    /// For the gate that is made here; beside one of one's own it is refused.
     pub fn mcp(mut self, path: impl Into<String>) -> Self {
         self.mcp.push(path.into());
         self

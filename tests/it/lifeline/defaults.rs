@@ -150,13 +150,13 @@ fn coded() -> BTreeMap<String, String> {
             "socket.notsent_lowat",
             socket
                 .notsent_lowat()
-                .map_or("none".into(), |it| bytes(it as usize)),
+                .map_or_else(|| "none".into(), |it| bytes(it as usize)),
         ),
         (
             "socket.send_buffer",
             socket
                 .send_buffer()
-                .map_or("none".into(), |it| bytes(it as usize)),
+                .map_or_else(|| "none".into(), |it| bytes(it as usize)),
         ),
         ("socket.user_timeout", limit(socket.user_timeout())),
     ];

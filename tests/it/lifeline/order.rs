@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use tokio::time::{Instant, sleep};
-use tower_lifeline::sse_heartbeat::{EarlyCommit, HeartbeatSettings};
+use tower_lifeline::sse_heartbeat::{EarlyCommit, HeartbeatSettings, Progress};
 use tower_lifeline::{Bound, Deadline, Lifeline, Phase, PhaseExpired, PhaseLimits};
 
 use super::{EITHER, JSON, ask, call, events, get, json, quiet, secs, text, timed};
@@ -266,6 +266,53 @@ async fn a_dry_run_of_the_phases_cuts_nothing_by_the_deadline_either() {
     };
     let app = Router::new().route("/", on_get(work)).layer(lifeline.layer());
     assert_eq!(text(ask(&app, get("/")).await).await, "late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_outlives_the_deadline_and_no_other_stream_does() {
+    let lifeline = quiet().max_in_flight(1).mcp("/mcp").build().unwrap();
+    let hourly = || async { stream((0..20).map(|_| data(60_000, "data: 1\n\n")).chain([Step::End(0)])) };
+    let app = Router::new().fallback(hourly).layer(lifeline.layer());
+    let mut request = get("/mcp");
+    request
+        .headers_mut()
+        .insert("accept", http::HeaderValue::from_static("text/event-stream"));
+    request.headers_mut().insert(
+        "mcp-protocol-version",
+        http::HeaderValue::from_static("2025-11-25"),
+    );
+    request
+        .headers_mut()
+        .insert("mcp-session-id", http::HeaderValue::from_static("1"));
+    let began = Instant::now();
+    let body = ask(&app, request).await.into_body();
+    assert_eq!(lifeline.gate().figures().in_flight, 0, "it has a seat of its own");
+    assert!(body.collect().await.is_ok());
+    assert_eq!(began.elapsed(), secs(1200));
+    let began = Instant::now();
+    assert!(ask(&app, get("/else")).await.into_body().collect().await.is_err());
+    let cut = began.elapsed();
+    assert!(cut >= secs(120) && cut < secs(121), "{cut:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn beats_of_a_chosen_tool_are_progress() {
+    let progress = Progress::for_tools(["research"]);
+    let lifeline = quiet().progress(progress).build().unwrap();
+    let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"research","_meta":{"progressToken":"t"}}}"#;
+    let request = http::Request::post("/slow")
+        .header("content-type", JSON)
+        .header("accept", EITHER);
+    let response = ask(&app(&lifeline), request.body(Body::from(body)).unwrap()).await;
+    let (events, _) = events(&text(response).await);
+    let (answer, beats) = events.split_last().unwrap();
+    assert!(answer["result"].is_object() && !beats.is_empty(), "{events:?}");
+    assert!(
+        beats
+            .iter()
+            .all(|beat| beat["method"] == "notifications/progress"),
+        "{events:?}"
+    );
 }
 
 #[test]
