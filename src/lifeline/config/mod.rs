@@ -26,7 +26,7 @@ use crate::platform::Chain;
 ///     "slow_clients": { "stall": "20s" }
 /// }"#)?;
 /// let lifeline = config.builder()?.build()?;
-/// assert_eq!(lifeline.gate().figures().max_in_flight(), 8);
+/// assert_eq!(lifeline.gate().figures().max_in_flight, 8);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

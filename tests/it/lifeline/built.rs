@@ -106,7 +106,7 @@ fn the_server_treats_slow_clients_as_the_stack_does() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_chain_can_be_built_for_and_is_kept_clear_of(

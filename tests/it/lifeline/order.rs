@@ -322,10 +322,7 @@ fn whenever_a_handler_answers_the_head_comes_by_the_first_limit_and_the_seat_is_
         .start_paused(true)
         .build()
         .unwrap();
-    let mut runner = TestRunner::new_with_rng(
-        ProptestConfig::with_cases(60),
-        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
-    );
+    let mut runner = TestRunner::deterministic();
     let given = (0_u64..200, 0_u64..200, any::<bool>());
     runner
         .run(&given, |(work, then, wants_stream)| {

@@ -123,7 +123,7 @@ async fn answers(app: &Router, asks: &[Ask]) -> Vec<(StatusCode, HeaderMap, Byte
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_application_answers_as_it_did(asks in asks()) {
