@@ -1,5 +1,6 @@
 //! A server loop that closes what layers cannot.
 
+mod chosen;
 mod connection;
 mod drain;
 mod exchange;

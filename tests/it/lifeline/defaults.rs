@@ -170,6 +170,37 @@ fn the_table_says_what_the_code_does() {
     assert_eq!(documented(DOCS), coded());
 }
 
+/// A setting that a type's own table has and the stack's has not would go unnoticed: nobody would read it back.
+#[test]
+fn the_table_has_every_setting_of_the_types_own_tables() {
+    let own = [
+        ("gate", include_str!("../../../src/admission_gate/limits.rs")),
+        ("phases", include_str!("../../../src/phase/limits.rs")),
+        (
+            "heartbeat",
+            include_str!("../../../src/sse_heartbeat/settings.rs"),
+        ),
+        ("slow_clients", include_str!("../../../src/slow_client/limits.rs")),
+        (
+            "request_body",
+            include_str!("../../../src/request_body/limits.rs"),
+        ),
+        ("server", include_str!("../../../src/serve/settings.rs")),
+    ];
+    let table = documented(DOCS);
+    for (part, source) in own {
+        let names = source.lines().filter_map(|line| line.strip_prefix("/// | `"));
+        let names: Vec<_> = names.filter_map(|row| row.split('`').next()).collect();
+        assert!(names.len() > 2, "{part} has no table any more");
+        for name in names {
+            assert!(
+                table.contains_key(&format!("{part}.{name}")),
+                "`{part}.{name}` is missing"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_table_that_says_something_else_is_found_out() {
     for (is, says) in [
