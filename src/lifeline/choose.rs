@@ -45,6 +45,7 @@ impl LifelineBuilder {
         #[cfg(feature = "serve")]
         let setup = described(setup, &server, self.server.is_some());
         let findings = verify(&self.chain, &setup, self.strictness)?;
+        let is_lean = self.is_lean && self.per_request.is_none();
         let live = LivePhases::new(phases, self.per_request);
         let deadline = match phases.total() {
             Some(total) => DeadlineLayer::new(total)?,
@@ -67,7 +68,7 @@ impl LifelineBuilder {
             },
             gate,
             phases: PhaseTimeoutLayer::per_request(live).with_reporter(self.reporter.clone()),
-            stamps_all: self.stamps_all,
+            is_lean,
             surroundings: Surroundings::default(),
         };
         let layer = LifelineLayer {

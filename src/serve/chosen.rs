@@ -35,6 +35,12 @@ impl ServeSettings {
         self.0.h2_max_streams
     }
 
+    /// How many streams a peer may reset before their time.
+    #[must_use]
+    pub const fn h2_max_resets(&self) -> usize {
+        self.0.h2_max_resets
+    }
+
     /// The largest head over HTTP/2, uncompressed, in bytes.
     #[must_use]
     pub const fn h2_max_header_list(&self) -> u32 {

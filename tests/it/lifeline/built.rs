@@ -89,7 +89,7 @@ fn the_server_treats_slow_clients_as_the_stack_does() {
         let limits = *lifeline.server().slow_clients();
         (limits.stall(), limits.is_report_only())
     };
-    assert_eq!(stall(quiet()), (secs(30), false));
+    assert_eq!(stall(quiet()), (secs(60), false));
     assert_eq!(stall(quiet().slow_clients(ten)), (secs(10), false));
     assert_eq!(stall(quiet().server(own).slow_clients(ten)), (secs(10), false));
     let own_too = own.to_builder().slow_clients(five).build().unwrap();

@@ -134,6 +134,7 @@ fn coded() -> BTreeMap<String, String> {
         ("server.h1_write_buffer", bytes(server.h1_write_buffer())),
         ("server.h2_write_buffer", bytes(server.h2_write_buffer())),
         ("server.h2_max_streams", server.h2_max_streams().to_string()),
+        ("server.h2_max_resets", server.h2_max_resets().to_string()),
         (
             "server.h2_max_header_list",
             bytes(server.h2_max_header_list() as usize),

@@ -7,6 +7,7 @@ mod config;
 mod defaults;
 #[path = "../../../examples/full_stack/app.rs"]
 mod example;
+mod lean;
 mod live;
 mod neighbours;
 mod order;

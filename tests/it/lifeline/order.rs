@@ -140,7 +140,7 @@ async fn a_client_that_does_not_read_holds_neither_body_nor_seat() {
     let mut body = ask(&app, get("/much")).await.into_body();
     body.frame().await.unwrap().unwrap();
     assert_eq!(timed(&app, get("/much")).await.0, 503);
-    sleep(secs(31)).await;
+    sleep(secs(61)).await;
     assert_eq!(lifeline.gate().figures().in_flight, 0);
     assert_eq!(timed(&app, get("/much")).await.0, 200);
     let broken = loop {

@@ -78,7 +78,7 @@ async fn works(builder: impl Fn() -> LifelineBuilder) -> Works {
     let mut unread = ask(&app(), get("/much")).await.into_body();
     unread.frame().await.unwrap().unwrap();
     let before = Arc::strong_count(&held);
-    sleep(secs(40)).await;
+    sleep(secs(70)).await;
     let slow_clients = Arc::strong_count(&held) < before;
 
     let dripping = http::Request::post("/upload").body(Body::new(Scripted::new([data(0, "a"), Step::Hang])));
