@@ -51,17 +51,16 @@ async fn main() {
     match which.as_str() {
         "axum" => axum::serve(listener, app()).await.unwrap(),
         // The loop alone, which is what is to be compared with axum's.
-        "lifeline" => drop(serve(listener, app()).with_settings(settings).await),
+        "lifeline" => println!("{:?}", serve(listener, app()).with_settings(settings).await),
         _ => {
             let app = app()
                 .layer(RequestBodyLayer::new(uploads))
                 .layer(SlowClientGuardLayer::new(slow).with_reporter(Reporter::silent()));
-            drop(
-                serve(listener, app)
-                    .with_settings(settings)
-                    .with_reporter(Reporter::silent())
-                    .await,
-            );
+            let drained = serve(listener, app)
+                .with_settings(settings)
+                .with_reporter(Reporter::silent())
+                .await;
+            println!("{drained:?}");
         }
     }
 }

@@ -39,6 +39,7 @@ struct Used {
 
 #[derive(Default)]
 struct Held {
+    came: AtomicU64,
     bodies: AtomicU64,
 }
 
@@ -77,6 +78,7 @@ impl Used {
 
 impl Hold {
     fn new(held: &Arc<Held>) -> Self {
+        held.came.fetch_add(1, Ordering::Relaxed);
         held.bodies.fetch_add(1, Ordering::Relaxed);
         Self(held.clone())
     }
@@ -179,11 +181,14 @@ async fn crowd(count: u64, stall: Duration, protocol: &str) {
         .unwrap();
     let start = Instant::now();
     let (mut worst, mut peak, mut most_held, mut last_came) = (Vec::new(), before, 0, start);
-    while handle.accepted() < count || held.bodies.load(Ordering::Relaxed) > 0 {
+    let mut came_before = 0;
+    while held.came.load(Ordering::Relaxed) < count || held.bodies.load(Ordering::Relaxed) > 0 {
         worst.push(quick(address).await);
         let there = held.bodies.load(Ordering::Relaxed);
-        if there > most_held {
-            (most_held, last_came) = (there, Instant::now());
+        most_held = most_held.max(there);
+        let came = held.came.load(Ordering::Relaxed);
+        if came > came_before {
+            (came_before, last_came) = (came, Instant::now());
         }
         let used = Used::now();
         if used.resident + used.sockets > peak.resident + peak.sockets {

@@ -25,6 +25,7 @@
 //! | `io` | [`connection`]: connections that are cut when their peer takes nothing, for server loops of your own |
 //! | `metrics` | [`metrics`]: requests, events, gates and the runtime, measured; `metrics` becomes a public dependency |
 //! | `reqwest` | [`outgoing`]'s adapter for reqwest; `reqwest` becomes a public dependency |
+//! | `serve` | [`serve`](mod@serve): a server loop that closes what layers cannot, and with it `io` |
 //!
 //! # Runtime
 //! tokio, with its timer enabled; without one, whatever first has to wait panics.

@@ -27,6 +27,8 @@ enum From {
     Stream(Arc<Stream>),
 }
 
+type Polled = Poll<Option<hyper::Result<Frame<Bytes>>>>;
+
 /// The stream was cut.
 #[derive(Debug)]
 struct Cut;
@@ -56,21 +58,26 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Self { from, in_use } = self.get_mut();
         let (polled, is_over) = match from {
-            From::Connection(body) => poll(body, cx),
+            From::Connection(body) => {
+                let polled = Pin::new(&mut *body).poll_frame(cx);
+                let is_over = is_over(body, &polled);
+                (polled, is_over)
+            }
             From::Stream(stream) => {
                 let mut upload = lock(&stream.upload);
                 let Upload { body, waker } = &mut *upload;
                 let Some(body) = body else {
                     return Poll::Ready(in_use.take().map(|_| Err(Cut.into())));
                 };
-                let polled = poll(body, cx);
-                if polled.0.is_pending() {
+                let polled = Pin::new(&mut *body).poll_frame(cx);
+                let is_over = is_over(body, &polled);
+                if polled.is_pending() {
                     match waker {
                         Some(waker) => waker.clone_from(cx.waker()),
                         None => *waker = Some(cx.waker().clone()),
                     }
                 }
-                polled
+                (polled, is_over)
             }
         };
         if is_over {
@@ -100,15 +107,13 @@ impl Body for RequestBody {
     }
 }
 
-/// And whether that was all: hyper may not say the end until there is another request.
-fn poll(body: &mut Incoming, cx: &mut Context<'_>) -> (Poll<Option<hyper::Result<Frame<Bytes>>>>, bool) {
-    let polled = Pin::new(&mut *body).poll_frame(cx);
-    let is_over = match &polled {
+/// Whether that was all: hyper may not say the end until there is another request.
+fn is_over(body: &Incoming, polled: &Polled) -> bool {
+    match polled {
         Poll::Pending => false,
         Poll::Ready(Some(Ok(_))) => body.is_end_stream(),
         Poll::Ready(_) => true,
-    };
-    (polled, is_over)
+    }
 }
 
 impl Drop for RequestBody {

@@ -21,9 +21,12 @@ use super::connection::{Connection, InUse};
 /// upgraded on another thread meanwhile, and what that executes is not what was called.
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
-    called: Arc<Mutex<Option<(ThreadId, Arc<Stream>)>>>,
+    called: Arc<Mutex<Option<Called>>>,
     connection: Arc<Connection>,
 }
+
+/// The stream whose service was called, and on which thread.
+type Called = (ThreadId, Arc<Stream>);
 
 /// A stream, as those see it who may have to end it.
 #[derive(Debug, Default)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::{Method, Request};
@@ -178,7 +177,7 @@ async fn a_handshake_that_does_not_end_is_ended() {
 
 #[tokio::test]
 async fn requests_in_progress_are_not_idle() {
-    let app = Router::new().route("/slow", get(async || sleep(SHORT * 4).await.into_response()));
+    let app = Router::new().route("/slow", get(async || sleep(SHORT * 4).await));
     let server = Server::start(app, long().keep_alive_idle(SHORT).request_head(SHORT)).await;
     let (answer, ..) = drip(&server, "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n", "").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
