@@ -1,0 +1,60 @@
+//! What the knowledge base holds: one paper, or one passage of somebody's own text.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A paper, as it stands in a line of JSON Lines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a record that tests and tools write out field by field"
+)]
+pub struct Paper {
+    /// Its name in the knowledge base: unique, and the same for as long as it is there.
+    pub id: String,
+    /// The title.
+    pub title: String,
+    /// The authors, in the order of the paper.
+    #[serde(default)]
+    pub authors: Vec<String>,
+    /// The year of publication. 0: unknown.
+    #[serde(default)]
+    pub year: u16,
+    /// The conference, journal or series. Empty: unknown.
+    #[serde(default)]
+    pub venue: String,
+    /// What it says, in our own words.
+    pub summary: String,
+    /// Where it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl Paper {
+    /// A hex SHA-256 over all content, by which a paper that has not changed is known again.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let mut sha = Sha256::new();
+        let mut field = |text: &str| {
+            // With its length, so that no text can move from one field to the next unnoticed.
+            sha.update((text.len() as u64).to_le_bytes());
+            sha.update(text);
+        };
+        field(&self.id);
+        field(&self.title);
+        field(&self.authors.len().to_string());
+        self.authors.iter().for_each(|author| field(author));
+        field(&self.year.to_string());
+        field(&self.venue);
+        field(&self.summary);
+        field(if self.url.is_some() { "url" } else { "" });
+        field(self.url.as_deref().unwrap_or_default());
+        sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What is embedded: title and summary.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}\n{}", self.title, self.summary)
+    }
+}
