@@ -1,1 +1,7 @@
-//! x
+//! The store and the model clients against the real thing: PostgreSQL with pgvector, and a language model. Both
+//! are installed by the first test that needs them; where that fails, the test fails.
+
+#[path = "../parts/mod.rs"]
+mod parts;
+mod pg;
+mod texts;

@@ -116,6 +116,19 @@ impl PgStore {
             .await
     }
 
+    /// The plan of a search as the server carried it out, for a person to read.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn explain(&self, query: &[f32], limit: usize) -> Result<String, StoreError> {
+        space::check_vector(query, self.dimensions)?;
+        Limit::own("db.explain", self.database.settings().query)
+            .hold(async |bound: &Limit| {
+                search::explain(&mut self.database.lease(bound).await?, query, limit).await
+            })
+            .await
+    }
+
     /// Lets searches go wrong, or right again, to show what the limits are for.
     pub fn inject(&self, fault: Option<Fault>) {
         self.hook.set(fault);

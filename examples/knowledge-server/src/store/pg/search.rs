@@ -11,9 +11,21 @@ use super::outcome;
 use crate::paper::Paper;
 use crate::store::{Hit, StoreError};
 
-const NEAREST: &str = "SELECT id, title, authors, year, venue, summary, url,
-        (1 - (embedding <=> $1))::real AS score
-    FROM papers ORDER BY embedding <=> $1 LIMIT $2";
+/// A macro, so that its plan can be asked for in the same words.
+macro_rules! nearest {
+    ($before:literal) => {
+        concat!(
+            $before,
+            "SELECT id, title, authors, year, venue, summary, url,
+                 (1 - (embedding <=> $1))::real AS score
+             FROM papers ORDER BY embedding <=> $1 LIMIT $2"
+        )
+    };
+}
+
+const NEAREST: &str = nearest!("");
+
+const EXPLAIN: &str = nearest!("EXPLAIN (ANALYZE, BUFFERS) ");
 
 /// As [`NEAREST`], with a join that lacks its condition.
 const RUNAWAY: &str = "SELECT id, title, authors, year, venue, summary, url,
@@ -44,6 +56,20 @@ pub(super) async fn nearest(
     let rows = lease.rows(local, sql, &[&query, &limit]).await?;
     let hits: Result<Vec<Hit>, Error> = rows.iter().map(hit).collect();
     hits.map_err(|error| outcome::of_session(&error))
+}
+
+/// How the server finds them, and what that takes.
+pub(super) async fn explain(
+    lease: &mut Lease<'_>,
+    query: &[f32],
+    limit: usize,
+) -> Result<String, StoreError> {
+    let query = Vector::from(query.to_vec());
+    let limit = i64::try_from(limit.min(MOST_HITS)).unwrap_or(i64::MAX);
+    let rows = lease.rows("", EXPLAIN, &[&query, &limit]).await?;
+    let lines: Result<Vec<String>, Error> = rows.iter().map(|row| row.try_get(0)).collect();
+    let lines = lines.map_err(|error| outcome::of_session(&error))?;
+    Ok(lines.join("\n"))
 }
 
 /// The paper with this id.
