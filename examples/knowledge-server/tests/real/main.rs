@@ -1,6 +1,7 @@
 //! The store and the model clients against the real thing: PostgreSQL with pgvector, and a language model. Both
 //! are installed by the first test that needs them; where that fails, the test fails.
 
+mod model;
 #[path = "../parts/mod.rs"]
 mod parts;
 mod pg;
