@@ -2,6 +2,7 @@
 //!
 //! The binary of this package serves it. The library is there so that tests can take it apart.
 
+pub mod collection;
 pub mod embed;
 pub mod model;
 pub mod paper;

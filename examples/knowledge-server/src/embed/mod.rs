@@ -1,5 +1,6 @@
 //! Texts become vectors, so that what means the same lies close together.
 
+pub mod builtin;
 pub mod remote;
 
 use futures::future::BoxFuture;

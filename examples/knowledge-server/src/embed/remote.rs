@@ -57,8 +57,15 @@ impl RemoteEmbedder {
     /// See [`EmbedError`].
     pub async fn connect(endpoint: Endpoint, deadline: Deadline) -> Result<Self, EmbedError> {
         let wrong = |error: tower_lifeline::ConfigError| EmbedError::Failed(error.to_string());
-        let phases = PhaseLimits::builder().connect(CONNECT).head(TOTAL).read(TOTAL).total(TOTAL);
-        let gate = GateLimits::builder(SEATS).queue_timeout(TOTAL).build().map_err(wrong)?;
+        let phases = PhaseLimits::builder()
+            .connect(CONNECT)
+            .head(TOTAL)
+            .read(TOTAL)
+            .total(TOTAL);
+        let gate = GateLimits::builder(SEATS)
+            .queue_timeout(TOTAL)
+            .build()
+            .map_err(wrong)?;
         let phases = phases.build().map_err(wrong)?;
         let upstream = Upstream::new(endpoint, phases, gate, "embedder").map_err(failed)?;
         let mut embedder = Self {
@@ -68,7 +75,9 @@ impl RemoteEmbedder {
         let probe = embedder.request(&["dimensions".to_owned()], &deadline).await?;
         embedder.dimensions = probe.first().map_or(0, Vec::len);
         match embedder.dimensions {
-            0 => Err(EmbedError::Failed("the model answers with an empty vector".into())),
+            0 => Err(EmbedError::Failed(
+                "the model answers with an empty vector".into(),
+            )),
             _ => Ok(embedder),
         }
     }
@@ -81,12 +90,19 @@ impl RemoteEmbedder {
             encoding_format: "float",
         };
         let work = async {
-            let begins = deadline.clone().capped_at(tokio::time::Instant::now().into_std(), TOTAL);
-            let response = self.upstream.post("embeddings", &request, deadline, &begins).await?;
+            let begins = deadline
+                .clone()
+                .capped_at(tokio::time::Instant::now().into_std(), TOTAL);
+            let response = self
+                .upstream
+                .post("embeddings", &request, deadline, &begins)
+                .await?;
             read(response, ANSWER_BYTES).await
         };
         let body = deadline.call("embed", TOTAL, work).await;
-        let body = body.map_err(|expired| EmbedError::Expired(expired.to_string()))?.map_err(failed)?;
+        let body = body
+            .map_err(|expired| EmbedError::Expired(expired.to_string()))?
+            .map_err(failed)?;
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|error| EmbedError::Failed(format!("its answer is not one of vectors: {error}")))?;
         in_order(answer.data, texts.len())
@@ -128,9 +144,13 @@ fn in_order(mut data: Vec<Embedded>, count: usize) -> Result<Vec<Vec<f32>>, Embe
     let indices = data.iter().map(|embedded| embedded.index);
     if !indices.eq(0..count) {
         let got = data.len();
-        return Err(EmbedError::Failed(format!("{count} texts were sent and {got} vectors came back")));
+        return Err(EmbedError::Failed(format!(
+            "{count} texts were sent and {got} vectors came back"
+        )));
     }
-    data.into_iter().map(|embedded| unit(embedded.embedding)).collect()
+    data.into_iter()
+        .map(|embedded| unit(embedded.embedding))
+        .collect()
 }
 
 fn unit(mut vector: Vec<f32>) -> Result<Vec<f32>, EmbedError> {

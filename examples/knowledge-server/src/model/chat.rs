@@ -59,7 +59,9 @@ impl ChatModel {
         let begins = deadline
             .clone()
             .capped_at(Instant::now().into_std(), self.limits.first_token);
-        let opening = self.upstream.post("chat/completions", &request, &deadline, &begins);
+        let opening = self
+            .upstream
+            .post("chat/completions", &request, &deadline, &begins);
         let answer = Generation::begin(opening, self.limits, deadline.clone(), seat).await?;
         Ok(answer.deltas())
     }

@@ -43,7 +43,7 @@ const CUT: &str = " [the model stopped at its greatest length]";
 
 impl Piece {
     /// Whether the model has moved on.
-    pub(super) const fn counts(&self) -> bool {
+    pub(super) fn counts(&self) -> bool {
         !self.text.is_empty() || self.is_thought || self.is_end
     }
 }
@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn events_of_several_servers_are_understood() {
-        let text = reads(r#"{"choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}"#).unwrap();
+        let text =
+            reads(r#"{"choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}"#).unwrap();
         assert_eq!((text.text.as_str(), text.is_end), ("word ", false));
         for nothing in [
             r#"{"choices":[{"delta":{"role":"assistant","content":null}}]}"#,
@@ -115,14 +116,21 @@ mod tests {
             assert!(piece.is_thought && piece.text.is_empty(), "{thought}");
         }
         assert!(reads("[DONE]").unwrap().is_end);
-        assert!(reads(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).unwrap().is_end);
+        assert!(
+            reads(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#)
+                .unwrap()
+                .is_end
+        );
         let cut = reads(r#"{"choices":[{"delta":{"content":"and"},"finish_reason":"length"}]}"#).unwrap();
         assert!(cut.is_end && cut.text.ends_with(CUT));
     }
 
     #[test]
     fn errors_are_told_apart() {
-        for error in [r#"{"error":{"message":"out of memory","code":500}}"#, r#"{"error":"out of memory"}"#] {
+        for error in [
+            r#"{"error":{"message":"out of memory","code":500}}"#,
+            r#"{"error":"out of memory"}"#,
+        ] {
             assert_eq!(reads(error), Err(ModelError::Reported("out of memory".into())));
         }
         for garbage in ["", "<html>", "{", "[]", r#"{"choices":3}"#] {

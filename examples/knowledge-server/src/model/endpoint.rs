@@ -35,13 +35,17 @@ impl Endpoint {
             return Err(wrong("is not one of HTTP"));
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err(wrong("has a user or a password in it: a key comes from the environment"));
+            return Err(wrong(
+                "has a user or a password in it: a key comes from the environment",
+            ));
         }
         if let Some(key) = &key {
             key.header()?;
         }
         let host = parsed.host_str().unwrap_or_default();
-        let host = parsed.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let host = parsed
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Ok(Self {
             base: url.trim_end_matches('/').to_owned(),
             host,
@@ -73,7 +77,14 @@ impl Endpoint {
     /// The first line of what the model's server said, without the key, which some servers repeat.
     pub(super) fn quoted(&self, text: &str) -> String {
         const MOST: usize = 300;
-        let line: String = text.trim().lines().next().unwrap_or_default().chars().take(MOST).collect();
+        let line: String = text
+            .trim()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(MOST)
+            .collect();
         match &self.key {
             Some(key) => line.replace(&key.0, "[key]"),
             None => line,

@@ -29,7 +29,8 @@ const MOST_SENTENCES: usize = 4;
 /// The most hits that are looked through.
 const MOST_HITS: usize = 20;
 
-const PREFACE: &str = "No language model is configured; these sentences of what was found fit the question best.\n";
+const PREFACE: &str =
+    "No language model is configured; these sentences of what was found fit the question best.\n";
 
 // === impl Extractive ===
 
@@ -86,7 +87,9 @@ fn answer(question: &str, hits: &[Hit]) -> Vec<String> {
                 .to_owned(),
         }];
     }
-    let cited = best.iter().map(|(_, sentence)| format!("\n- {} [{}]", sentence.text, sentence.hit + 1));
+    let cited = best
+        .iter()
+        .map(|(_, sentence)| format!("\n- {} [{}]", sentence.text, sentence.hit + 1));
     std::iter::once(PREFACE.to_owned()).chain(cited).collect()
 }
 
@@ -155,22 +158,28 @@ mod tests {
             hit("A queue has a limit. Timeouts that add up break deadlines!"),
         ];
         let said = answer("Why do timeouts and deadlines matter?", &hits).concat();
-        let expected = format!(
-            "{PREFACE}\n- Deadlines are shared. [1]\n- Timeouts that add up break deadlines! [2]"
-        );
+        let expected =
+            format!("{PREFACE}\n- Deadlines are shared. [1]\n- Timeouts that add up break deadlines! [2]");
         assert_eq!(said, expected);
     }
 
     #[test]
     fn without_anything_that_fits_it_says_so() {
         assert!(answer("why?", &[]).concat().contains("Nothing was found"));
-        assert!(answer("zebra?", &[hit("A queue.")]).concat().contains("No language model"));
+        assert!(
+            answer("zebra?", &[hit("A queue.")])
+                .concat()
+                .contains("No language model")
+        );
         assert!(answer("", &[hit("")]).concat().contains("No language model"));
     }
 
     #[test]
     fn sentences_end_where_they_end() {
-        assert_eq!(split("One. Two 3.5 e.g. this? \u{c9}t\u{e9}! "), ["One.", "Two 3.5 e.g. this?", "\u{c9}t\u{e9}!"]);
+        assert_eq!(
+            split("One. Two 3.5 e.g. this? \u{c9}t\u{e9}! "),
+            ["One.", "Two 3.5 e.g. this?", "\u{c9}t\u{e9}!"]
+        );
         assert_eq!(split(" \n"), [""; 0]);
     }
 }

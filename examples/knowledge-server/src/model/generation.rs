@@ -92,7 +92,9 @@ impl Generation {
 
     async fn wait(&mut self) -> Result<Piece, ModelError> {
         let limit = self.limits.between_tokens;
-        let next = self.deadline.call("model.next_token", limit, token(&mut self.events));
+        let next = self
+            .deadline
+            .call("model.next_token", limit, token(&mut self.events));
         let next = next.await;
         next.map_err(|expired| ModelError::late(Wait::NextToken, expired))?
     }
@@ -106,7 +108,9 @@ impl Generation {
 
 impl fmt::Debug for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Generation").field("said", &self.said).finish_non_exhaustive()
+        f.debug_struct("Generation")
+            .field("said", &self.said)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,7 +136,10 @@ async fn events(
     response: Response,
     limit: usize,
 ) -> Result<BoxStream<'static, Result<Event, EventStreamError<ModelError>>>, ModelError> {
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().to_ascii_lowercase();
     if kind.starts_with("text/event-stream") {
         let chunks: BoxStream<'static, reqwest::Result<Bytes>> = response.bytes_stream().boxed();
@@ -142,6 +149,8 @@ async fn events(
     let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
     match json.is_some_and(|json| json.get("error").is_some()) {
         true => Err(ModelError::Reported(upstream::complaint(&body))),
-        false => Err(ModelError::Garbage(format!("it is `{kind}` and not a stream of events"))),
+        false => Err(ModelError::Garbage(format!(
+            "it is `{kind}` and not a stream of events"
+        ))),
     }
 }

@@ -2,11 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
 
-/// How long to wait before the same request may be sent again. `None`: it is not to be sent again.
-pub(super) fn wait(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// How long to wait before the request may be sent again. `None`: it is not to be sent again.
+pub(super) fn asked_for(response: &Response) -> Option<Duration> {
+    #[expect(clippy::disallowed_methods, reason = "the server may name a date")]
+    let now = SystemTime::now();
+    wait(response.status(), response.headers(), now)
+}
+
+fn wait(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     if ![StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
         return None;
     }
@@ -35,16 +41,34 @@ mod tests {
     fn seconds_and_dates_are_understood() {
         assert_eq!(waits(429, "2"), Some(Duration::from_secs(2)));
         assert_eq!(waits(503, "0"), Some(Duration::ZERO));
-        assert_eq!(waits(503, "Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(
+            waits(503, "Sun, 06 Nov 1994 08:49:47 GMT"),
+            Some(Duration::from_secs(10))
+        );
         assert_eq!(waits(503, "Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(waits(429, "99999999999999999999999"), Some(Duration::MAX));
     }
 
     #[test]
     fn nothing_else_is_tried_again() {
-        for (status, value) in [(500, "1"), (200, "1"), (401, "1"), (429, "soon"), (429, "-1"), (429, "1.5"), (429, "")] {
+        for (status, value) in [
+            (500, "1"),
+            (200, "1"),
+            (401, "1"),
+            (429, "soon"),
+            (429, "-1"),
+            (429, "1.5"),
+            (429, ""),
+        ] {
             assert_eq!(waits(status, value), None, "{status} {value}");
         }
-        assert_eq!(wait(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), SystemTime::now()), None);
+        assert_eq!(
+            wait(
+                StatusCode::TOO_MANY_REQUESTS,
+                &HeaderMap::new(),
+                SystemTime::now()
+            ),
+            None
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! `Upstream`: requests to a model's server, each with a seat, limits, the key, and at most one retry.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::redirect::Policy;
@@ -69,17 +69,21 @@ impl Upstream {
         begins: &Deadline,
     ) -> Result<Response, ModelError> {
         let response = self.post_once(path, body, deadline).await?;
-        let Some(wait) = retry::wait(response.status(), response.headers(), SystemTime::now()) else {
+        let Some(wait) = retry::asked_for(&response) else {
             return self.success(response).await;
         };
         if begins.left().is_some_and(|left| left <= wait) {
             return Err(self.busy(&response, wait));
         }
-        tracing::info!(host = self.endpoint.host(), ?wait, "the model is busy, asking again");
+        tracing::info!(
+            host = self.endpoint.host(),
+            ?wait,
+            "the model is busy, asking again"
+        );
         drop(response);
         tokio::time::sleep(wait).await;
         let response = self.post_once(path, body, deadline).await?;
-        match retry::wait(response.status(), response.headers(), SystemTime::now()) {
+        match retry::asked_for(&response) {
             Some(wait) => Err(self.busy(&response, wait)),
             None => self.success(response).await,
         }
@@ -123,7 +127,11 @@ impl Upstream {
 /// The body of `response`, which must not be longer than `limit` bytes.
 pub(crate) async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ModelError> {
     let mut body = Vec::new();
-    while let Some(bytes) = response.chunk().await.map_err(|error| ModelError::of_body(&error))? {
+    while let Some(bytes) = response
+        .chunk()
+        .await
+        .map_err(|error| ModelError::of_body(&error))?
+    {
         if body.len() + bytes.len() > limit {
             return Err(ModelError::Garbage(format!("it is longer than {limit} bytes")));
         }

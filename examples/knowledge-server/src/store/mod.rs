@@ -1,5 +1,6 @@
 //! Where papers and their vectors are kept and searched.
 
+pub mod embedded;
 pub mod pg;
 
 use std::collections::HashMap;

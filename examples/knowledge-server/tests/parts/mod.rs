@@ -29,9 +29,15 @@ fn scripts() -> &'static Path {
 pub(crate) fn wheels() -> &'static Path {
     static WHEELS: OnceLock<PathBuf> = OnceLock::new();
     WHEELS.get_or_init(|| {
-        let install = Command::new(scripts().join("install")).stderr(Stdio::inherit()).output();
+        let install = Command::new(scripts().join("install"))
+            .stderr(Stdio::inherit())
+            .output();
         let output = install.expect("tests/parts/install starts");
-        assert!(output.status.success(), "tests/parts/install failed: {}", output.status);
+        assert!(
+            output.status.success(),
+            "tests/parts/install failed: {}",
+            output.status
+        );
         let folder = String::from_utf8(output.stdout).expect("a path");
         PathBuf::from(folder.trim())
     })
@@ -72,7 +78,9 @@ impl Part {
     }
 
     fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
         assert!(sent.expect("there is a kill").success());
     }
 }

@@ -47,7 +47,9 @@ impl Model {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(within, idle).await.expect("the generation stops");
+        tokio::time::timeout(within, idle)
+            .await
+            .expect("the generation stops");
     }
 
     pub(crate) fn freeze(&self) {
@@ -66,6 +68,8 @@ impl Model {
 impl Drop for Model {
     fn drop(&mut self) {
         // One that was stopped cannot end. One that was killed has no time to be given back.
-        let _sent = Command::new("kill").args(["-CONT", &self.part.child.id().to_string()]).output();
+        let _sent = Command::new("kill")
+            .args(["-CONT", &self.part.child.id().to_string()])
+            .output();
     }
 }

@@ -52,7 +52,10 @@ impl Postgres {
     /// The URL of a database that is there now, empty.
     pub(crate) async fn database(&self, name: &str) -> String {
         let admin = self.connect("postgres").await;
-        admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
         self.url(name)
     }
 
@@ -62,7 +65,9 @@ impl Postgres {
 
     /// A connection to look around with.
     pub(crate) async fn connect(&self, name: &str) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.url(name), tokio_postgres::NoTls).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&self.url(name), tokio_postgres::NoTls)
+            .await
+            .unwrap();
         tokio::spawn(connection);
         client
     }

@@ -28,7 +28,10 @@ pub(crate) const HASHING: Hashing = Hashing {
 impl Hashing {
     pub(crate) fn vector(&self, text: &str) -> Vec<f32> {
         let mut vector = vec![0.0_f32; self.dimensions];
-        for word in text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| word.len() > 2) {
+        for word in text
+            .split(|letter: char| !letter.is_alphanumeric())
+            .filter(|word| word.len() > 2)
+        {
             let mut hasher = DefaultHasher::new();
             word.to_lowercase().hash(&mut hasher);
             let hash = hasher.finish();
@@ -37,7 +40,12 @@ impl Hashing {
                 vector[bits % self.dimensions] += if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
             }
         }
-        let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::EPSILON);
+        let length = vector
+            .iter()
+            .map(|number| number * number)
+            .sum::<f32>()
+            .sqrt()
+            .max(f32::EPSILON);
         vector.iter_mut().for_each(|number| *number /= length);
         vector
     }
@@ -84,12 +92,17 @@ pub(crate) fn sentences(count: usize) -> Vec<Paper> {
     let mut papers = Vec::with_capacity(count);
     for language in ["en-us", "fr-fr", "es-es"] {
         let json = std::fs::read(folder.join(format!("summaries_{language}.json"))).unwrap();
-        let articles: HashMap<String, HashMap<String, Option<String>>> = serde_json::from_slice(&json).unwrap();
+        let articles: HashMap<String, HashMap<String, Option<String>>> =
+            serde_json::from_slice(&json).unwrap();
         for (title, article) in articles {
             let Some(Some(extract)) = article.get("extract") else {
                 continue;
             };
-            for (at, sentence) in extract.split_inclusive(". ").filter(|text| text.len() > 20).enumerate() {
+            for (at, sentence) in extract
+                .split_inclusive(". ")
+                .filter(|text| text.len() > 20)
+                .enumerate()
+            {
                 let mut paper = paper(&format!("{language}/{title}/{at}"), sentence.trim());
                 paper.title.clone_from(&title);
                 papers.push(paper);

@@ -43,7 +43,8 @@ impl Database {
         let runtime = Handle::try_current()
             .map_err(|_| StoreError::Failed("a store is opened inside of a tokio runtime".into()))?;
         let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(settings.config.clone(), NoTls, ManagerConfig { recycling_method });
+        let manager =
+            Manager::from_config(settings.config.clone(), NoTls, ManagerConfig { recycling_method });
         let timeouts = Timeouts {
             wait: Some(settings.acquire),
             create: Some(settings.connect),
@@ -108,7 +109,8 @@ impl Database {
 
     /// A connection of its own, on which statements have no limit but the caller's.
     pub(super) async fn session(&self) -> Result<Session, StoreError> {
-        let connected = tokio::time::timeout(self.settings.connect, self.settings.config.connect(NoTls)).await;
+        let connected =
+            tokio::time::timeout(self.settings.connect, self.settings.config.connect(NoTls)).await;
         let Ok(connected) = connected else {
             return Err(StoreError::Unavailable(format!(
                 "no connection was made within {:?}",

@@ -114,7 +114,11 @@ async fn cancel(connection: Object, what: &'static str, limit: Duration) {
             drop(Object::take(connection));
         }
         Err(_) => {
-            tracing::warn!(what, ?limit, "the database does not react, so the connection is closed");
+            tracing::warn!(
+                what,
+                ?limit,
+                "the database does not react, so the connection is closed"
+            );
             drop(Object::take(connection));
         }
     }

@@ -45,7 +45,8 @@ pub(super) async fn run(session: &Session) -> Result<(), StoreError> {
         )));
     }
     for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > at) {
-        let whole = format!("BEGIN; {sql}; INSERT INTO schema_migrations (version) VALUES ({version}); COMMIT");
+        let whole =
+            format!("BEGIN; {sql}; INSERT INTO schema_migrations (version) VALUES ({version}); COMMIT");
         let migrated = session.batch_execute(&whole).await;
         migrated.map_err(|error| explained(&error))?;
         tracing::info!(version, "tables migrated");
@@ -59,7 +60,9 @@ pub(super) async fn run(session: &Session) -> Result<(), StoreError> {
 /// holds the lock and makes an index concurrently: a deadlock.
 pub(super) async fn lock(session: &Session) -> Result<(), StoreError> {
     loop {
-        let row = session.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await;
+        let row = session
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])
+            .await;
         let is_ours = row.and_then(|row| row.try_get(0));
         if is_ours.map_err(|error| outcome::of_session(&error))? {
             return Ok(());
@@ -72,10 +75,12 @@ fn explained(error: &tokio_postgres::Error) -> StoreError {
     let lacks_vector = [SqlState::UNDEFINED_FILE, SqlState::FEATURE_NOT_SUPPORTED];
     match error.code() {
         Some(code) if lacks_vector.contains(code) => StoreError::Failed(
-            "this PostgreSQL does not have pgvector: install it where the server is, version 0.8 or newer".into(),
+            "this PostgreSQL does not have pgvector: install it where the server is, version 0.8 or newer"
+                .into(),
         ),
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => StoreError::Failed(
-            "the user may not create the extension or the tables: let an owner of the database start once".into(),
+            "the user may not create the extension or the tables: let an owner of the database start once"
+                .into(),
         ),
         _ => outcome::of_session(error),
     }

@@ -62,7 +62,9 @@ pub(super) fn check_dimensions(dimensions: usize) -> Result<(), StoreError> {
 pub(super) fn check_vector(vector: &[f32], dimensions: usize) -> Result<(), StoreError> {
     let wrong = match vector.len() {
         len if len != dimensions => format!("a vector has {len} dimensions, the table's have {dimensions}"),
-        _ if !vector.iter().all(|number| number.is_finite()) => "a vector has a number without end".to_owned(),
+        _ if !vector.iter().all(|number| number.is_finite()) => {
+            "a vector has a number without end".to_owned()
+        }
         _ => return Ok(()),
     };
     Err(StoreError::Mismatch(wrong))

@@ -29,7 +29,11 @@ async fn a_real_model_embeds_in_order() {
     texts.push(texts[0].clone());
     let vectors = embedder.embed(texts, Deadline::unbounded()).await.unwrap();
     assert_eq!(vectors.len(), 41);
-    assert!(vectors.iter().all(|vector| (dot(vector, vector) - 1.0).abs() < 1e-3));
+    assert!(
+        vectors
+            .iter()
+            .all(|vector| (dot(vector, vector) - 1.0).abs() < 1e-3)
+    );
     assert!(dot(&vectors[0], &vectors[40]) > 0.999);
 
     model.freeze();
@@ -46,16 +50,31 @@ async fn wrong_vectors_are_refused() {
         let body = format!(r#"{{"data":[{data}]}}"#);
         response("200 OK", "content-type: application/json\r\n", &body)
     };
-    for wrong in ["".to_owned(), vector(1, "1,0"), vector(0, ""), vector(0, "0,0"), "7".to_owned()] {
+    for wrong in [
+        "".to_owned(),
+        vector(1, "1,0"),
+        vector(0, ""),
+        vector(0, "0,0"),
+        "7".to_owned(),
+    ] {
         let fake = Fake::serve(vec![answer(&wrong)]).await;
         let connected = connect(&fake.url).await;
-        assert!(matches!(connected, Err(EmbedError::Failed(_))), "{wrong}: {connected:?}");
+        assert!(
+            matches!(connected, Err(EmbedError::Failed(_))),
+            "{wrong}: {connected:?}"
+        );
     }
     let two = format!("{},{}", vector(1, "0,2"), vector(0, "3,0"));
-    let scripts: Vec<Vec<Step>> = vec![answer(&vector(0, "3,4")), answer(&two), answer(&vector(0, "1,1,1"))];
+    let scripts: Vec<Vec<Step>> = vec![
+        answer(&vector(0, "3,4")),
+        answer(&two),
+        answer(&vector(0, "1,1,1")),
+    ];
     let fake = Fake::serve(scripts).await;
     let embedder = connect(&fake.url).await.unwrap();
-    let vectors = embedder.embed(vec!["a".into(), "b".into()], Deadline::unbounded()).await;
+    let vectors = embedder
+        .embed(vec!["a".into(), "b".into()], Deadline::unbounded())
+        .await;
     assert_eq!(vectors, Ok(vec![vec![1.0, 0.0], vec![0.0, 1.0]]));
     let longer = embedder.embed(vec!["a".into()], Deadline::unbounded()).await;
     assert_eq!(longer, Err(EmbedError::Dimensions { expected: 2, got: 3 }));

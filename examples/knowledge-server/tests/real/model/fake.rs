@@ -27,7 +27,8 @@ pub(super) struct Fake {
 }
 
 /// The head of an event stream that ends with its connection.
-pub(super) const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+pub(super) const STREAM: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
 pub(super) fn say(text: impl Into<String>) -> Step {
     Step::Say(text.into())
@@ -111,7 +112,8 @@ async fn read(stream: &mut TcpStream) -> String {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let length = |head: &str| -> Option<usize> {
             let head = head.to_ascii_lowercase();
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+            head.lines()
+                .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
         };
         match text.split_once("\r\n\r\n") {
             Some((head, body)) if body.len() >= length(head).unwrap_or(0) => return text,

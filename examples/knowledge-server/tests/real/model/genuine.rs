@@ -1,9 +1,10 @@
 //! A real language model. It says little that is wise; what counts is that it speaks, and stops.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use knowledge_server::model::{Answerer, ChatModel, Endpoint, ModelError, ModelLimits, Wait};
+use tokio::time::Instant;
 use tower_lifeline::Deadline;
 
 use super::{ask, hits};
@@ -31,7 +32,11 @@ async fn it_answers_and_stops_when_nobody_reads() {
     // Dropped in the middle of an answer that would take a minute.
     let long = chat(&model, |limits| limits.answer_tokens = 3_000);
     let hits = hits();
-    let mut answer = long.answer("Write a very long story about everything.", &hits, Deadline::unbounded());
+    let mut answer = long.answer(
+        "Write a very long story about everything.",
+        &hits,
+        Deadline::unbounded(),
+    );
     answer.next().await.unwrap().unwrap();
     assert_eq!(model.at_work().await, 1);
     drop(answer);
@@ -59,17 +64,40 @@ async fn it_hangs_and_dies() {
     model.freeze();
     let started = Instant::now();
     let ended = rest(answer).await;
-    assert!(matches!(ended, Err(ModelError::Expired { wait: Wait::NextToken, .. })), "{ended:?}");
-    assert!(started.elapsed() < Duration::from_millis(1200), "{:?}", started.elapsed());
+    assert!(
+        matches!(
+            ended,
+            Err(ModelError::Expired {
+                wait: Wait::NextToken,
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+    assert!(
+        started.elapsed() < Duration::from_millis(1200),
+        "{:?}",
+        started.elapsed()
+    );
 
     let quick = chat(&model, |limits| limits.first_token = Duration::from_millis(500));
     let started = Instant::now();
     let (_, ended) = ask(&quick, Deadline::unbounded()).await;
     assert!(
-        matches!(ended, Err(ModelError::Expired { wait: Wait::Head | Wait::FirstToken, .. })),
+        matches!(
+            ended,
+            Err(ModelError::Expired {
+                wait: Wait::Head | Wait::FirstToken,
+                ..
+            })
+        ),
         "{ended:?}"
     );
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        started.elapsed()
+    );
     model.thaw();
     model.idle(Duration::from_secs(10)).await;
 

@@ -1,9 +1,10 @@
 //! A server that misbehaves to order.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt;
 use knowledge_server::model::{Answerer, ApiKey, ChatModel, Endpoint, ModelError, ModelLimits, Wait};
+use tokio::time::Instant;
 use tower_lifeline::{Bound, Deadline};
 
 use super::fake::{Fake, STREAM, Step, response, say, token};
@@ -45,16 +46,31 @@ async fn an_answer_is_streamed_and_the_request_is_what_a_model_expects() {
     let (said, ended, fake) = asked(vec![answered()]).await;
     assert_eq!((said.as_str(), ended), ("queues [2]", Ok(())));
     let request = &fake.requests()[0];
-    assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
-    assert!(request.contains("authorization: Bearer sk-secret\r\n"), "{request}");
+    assert!(
+        request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.contains("authorization: Bearer sk-secret\r\n"),
+        "{request}"
+    );
     let body: serde_json::Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&body["model"], &body["stream"]), (&"fake".into(), &true.into()));
-    assert!(body["messages"][1]["content"].as_str().unwrap().contains("[2] On 1 (2024): A queue"));
+    assert!(
+        body["messages"][1]["content"]
+            .as_str()
+            .unwrap()
+            .contains("[2] On 1 (2024): A queue")
+    );
 }
 
 #[tokio::test]
 async fn a_key_is_never_shown() {
-    let refusal = response("401 Unauthorized", "", r#"{"error":{"message":"no such key: sk-secret\nmore"}}"#);
+    let refusal = response(
+        "401 Unauthorized",
+        "",
+        r#"{"error":{"message":"no such key: sk-secret\nmore"}}"#,
+    );
     let fake = Fake::serve(vec![refusal]).await;
     let model = model(&fake, limits());
     assert!(!format!("{model:?}").contains("secret"), "{model:?}");
@@ -65,8 +81,14 @@ async fn a_key_is_never_shown() {
         message: "no such key: [key]".into(),
     };
     assert_eq!(ended, Err(expected));
-    let reported = vec![say(STREAM), say("data: {\"error\":{\"message\":\"bad key sk-secret\"}}\n\n")];
-    assert_eq!(said_and_ended(reported).await.1, Err(ModelError::Reported("bad key [key]".into())));
+    let reported = vec![
+        say(STREAM),
+        say("data: {\"error\":{\"message\":\"bad key sk-secret\"}}\n\n"),
+    ];
+    assert_eq!(
+        said_and_ended(reported).await.1,
+        Err(ModelError::Reported("bad key [key]".into()))
+    );
     let endpoint = Endpoint::new("http://me:secret@127.0.0.1/v1", "fake", None);
     assert!(!format!("{endpoint:?}").contains("secret"), "{endpoint:?}");
 }
@@ -78,12 +100,21 @@ async fn a_busy_server_is_asked_again_when_it_says_and_only_once() {
         let (said, ended, fake) = asked(vec![response(status, "retry-after: 1\r\n", "{}"), answered()]).await;
         assert_eq!((said.as_str(), ended), ("queues [2]", Ok(())));
         assert_eq!(fake.requests().len(), 2);
-        assert!((1000..1400).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+        assert!(
+            (1000..1400).contains(&started.elapsed().as_millis()),
+            "{:?}",
+            started.elapsed()
+        );
     }
     // In two seconds, to the second: somewhere between one and two.
+    #[expect(clippy::disallowed_methods, reason = "a date is of the calendar's clock")]
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
     let headers = format!("retry-after: {date}\r\n");
-    let fake = Fake::serve(vec![response("503 Service Unavailable", &headers, ""), answered()]).await;
+    let fake = Fake::serve(vec![
+        response("503 Service Unavailable", &headers, ""),
+        answered(),
+    ])
+    .await;
     let mut longer = limits();
     longer.first_token = Duration::from_secs(3);
     assert_eq!(ask(&model(&fake, longer), Deadline::unbounded()).await.1, Ok(()));
@@ -102,13 +133,19 @@ async fn a_busy_server_is_not_waited_for_beyond_the_time_there_is() {
         let started = Instant::now();
         let (_, ended) = ask(&model(&fake, limits()), deadline).await;
         let wait = Some(Duration::from_secs(30));
-        assert!(matches!(ended, Err(ModelError::Busy { retry_after, .. }) if retry_after == wait), "{ended:?}");
+        assert!(
+            matches!(ended, Err(ModelError::Busy { retry_after, .. }) if retry_after == wait),
+            "{ended:?}"
+        );
         assert!(started.elapsed() < Duration::from_millis(500));
         assert_eq!(fake.requests().len(), 1);
     }
     // Without saying when, it is not asked again.
     let (_, ended, fake) = asked(vec![response("503 Service Unavailable", "", "overloaded")]).await;
-    assert!(matches!(ended, Err(ModelError::Refused { status: 503, .. })), "{ended:?}");
+    assert!(
+        matches!(ended, Err(ModelError::Refused { status: 503, .. })),
+        "{ended:?}"
+    );
     assert_eq!(fake.requests().len(), 1);
 }
 
@@ -118,15 +155,26 @@ async fn garbage_is_told_from_errors() {
     for steps in [
         vec![say(STREAM), say("data: <html>\n\n")],
         response("200 OK", "content-type: text/html\r\n", "<html>hello</html>"),
-        response("200 OK", "content-type: application/json\r\n", r#"{"choices":[]}"#),
+        response(
+            "200 OK",
+            "content-type: application/json\r\n",
+            r#"{"choices":[]}"#,
+        ),
     ] {
         let (_, ended) = said_and_ended(steps).await;
         assert!(garbage(&ended), "{ended:?}");
     }
     let (said, ended) = said_and_ended(vec![say(STREAM), say(token("so ")), say("data: {\"cho\n\n")]).await;
     assert!(said == "so " && garbage(&ended), "{said} {ended:?}");
-    let json = response("200 OK", "content-type: application/json\r\n", r#"{"error":"out of memory"}"#);
-    assert_eq!(said_and_ended(json).await.1, Err(ModelError::Reported("out of memory".into())));
+    let json = response(
+        "200 OK",
+        "content-type: application/json\r\n",
+        r#"{"error":"out of memory"}"#,
+    );
+    assert_eq!(
+        said_and_ended(json).await.1,
+        Err(ModelError::Reported("out of memory".into()))
+    );
 }
 
 #[tokio::test]
@@ -137,7 +185,10 @@ async fn an_answer_that_ends_early_is_not_taken_for_complete() {
     let text = token("half ");
     let chunk = format!("{:x}\r\n{text}\r\n", text.len());
     let (said, ended) = said_and_ended(vec![say(chunked), say(chunk)]).await;
-    assert!(said == "half " && matches!(ended, Err(ModelError::BrokeOff(_))), "{said} {ended:?}");
+    assert!(
+        said == "half " && matches!(ended, Err(ModelError::BrokeOff(_))),
+        "{said} {ended:?}"
+    );
     // A reason to finish is an end, whatever does not follow.
     let finished = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
     let complete = vec![say(STREAM), say(token("all")), say(finished), Step::Hang];
@@ -155,11 +206,19 @@ async fn keep_alive_comments_are_not_tokens() {
         bound: Bound::Limit,
     };
     assert_eq!(ended, Err(first));
-    assert!((1450..2000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
+    assert!(
+        (1450..2000).contains(&started.elapsed().as_millis()),
+        "{:?}",
+        started.elapsed()
+    );
     fake.someone_left().await;
 
     // Neither are chunks that say nothing.
-    for nothing in [": x\n\n".to_owned(), token(""), "data: {\"choices\":[]}\n\n".to_owned()] {
+    for nothing in [
+        ": x\n\n".to_owned(),
+        token(""),
+        "data: {\"choices\":[]}\n\n".to_owned(),
+    ] {
         let hung = vec![say(STREAM), say(token("one ")), Step::Repeat(nothing, 50)];
         let (said, ended) = said_and_ended(hung).await;
         let waited = Err(ModelError::Expired {
@@ -182,16 +241,42 @@ async fn what_has_no_end_is_cut() {
     let mut short = limits();
     short.answer_chars = 500;
     let (said, ended) = ask(&model(&fake, short), Deadline::unbounded()).await;
-    assert_eq!((said.len(), ended), (500, Err(ModelError::TooLong { limit: 500 })));
+    assert_eq!(
+        (said.len(), ended),
+        (500, Err(ModelError::TooLong { limit: 500 }))
+    );
     fake.someone_left().await;
 
     let fake = Fake::serve(vec![endless]).await;
     let mut short = limits();
     short.total = Duration::from_millis(700);
     let (_, ended) = ask(&model(&fake, short), Deadline::unbounded()).await;
-    assert!(matches!(ended, Err(ModelError::Expired { wait: Wait::Whole, bound: Bound::Limit, .. })), "{ended:?}");
-    let (_, ended) = ask(&model(&fake, limits()), Deadline::after(Duration::from_millis(600))).await;
-    assert!(matches!(ended, Err(ModelError::Expired { bound: Bound::Deadline, .. })), "{ended:?}");
+    assert!(
+        matches!(
+            ended,
+            Err(ModelError::Expired {
+                wait: Wait::Whole,
+                bound: Bound::Limit,
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+    let (_, ended) = ask(
+        &model(&fake, limits()),
+        Deadline::after(Duration::from_millis(600)),
+    )
+    .await;
+    assert!(
+        matches!(
+            ended,
+            Err(ModelError::Expired {
+                bound: Bound::Deadline,
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test]
@@ -218,7 +303,11 @@ async fn who_finds_no_seat_is_told_so() {
 #[tokio::test]
 async fn a_model_that_is_not_there_is_told_at_once() {
     let endpoint = Endpoint::new("http://127.0.0.1:1/v1/", "none", None).unwrap();
-    let (_, ended) = ask(&ChatModel::new(endpoint, limits()).unwrap(), Deadline::unbounded()).await;
+    let (_, ended) = ask(
+        &ChatModel::new(endpoint, limits()).unwrap(),
+        Deadline::unbounded(),
+    )
+    .await;
     assert!(matches!(ended, Err(ModelError::Unreachable(_))), "{ended:?}");
     for wrong in ["", "127.0.0.1:80", "ftp://host/v1"] {
         let endpoint = Endpoint::new(wrong, "none", None);

@@ -1,10 +1,10 @@
 //! A collection for which the index matters: sixty thousand sentences of an encyclopaedia.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use knowledge_server::store::Store;
 use knowledge_server::store::pg::{Fault, IndexState};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower_lifeline::Deadline;
 
 use super::{open, settings, shared, until_active};

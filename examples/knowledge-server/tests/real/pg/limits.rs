@@ -1,10 +1,10 @@
 //! Queries that run away, clients that leave, and a pool that is exhausted.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use knowledge_server::store::pg::{Fault, PgSettings, PgStore};
 use knowledge_server::store::{Store, StoreError};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 use tower_lifeline::Deadline;
 
@@ -34,12 +34,24 @@ async fn works_again(store: &PgStore) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runaway_query_ends_at_its_own_limit_in_the_server() {
-    let (store, admin) = runaway("own_limit", |settings| settings.query = Duration::from_millis(600)).await;
+    let (store, admin) = runaway("own_limit", |settings| {
+        settings.query = Duration::from_millis(600)
+    })
+    .await;
     let before = processes(&admin).await;
     let started = Instant::now();
     let found = search(&store, Deadline::unbounded()).await;
     let took = started.elapsed();
-    assert!(matches!(found, Err(StoreError::Expired { what: "db.search", .. })), "{found:?}");
+    assert!(
+        matches!(
+            found,
+            Err(StoreError::Expired {
+                what: "db.search",
+                ..
+            })
+        ),
+        "{found:?}"
+    );
     assert!((400..900).contains(&took.as_millis()), "{took:?}");
     assert_eq!(active(&admin).await, 0);
     works_again(&store).await;
@@ -62,7 +74,10 @@ async fn a_runaway_query_ends_with_the_deadline() {
 async fn a_client_that_leaves_takes_its_query_along() {
     let (store, admin) = runaway("leaves", |settings| settings.pool_size = 2).await;
     for _ in 0..5 {
-        for search in [search(&store, Deadline::unbounded()), search(&store, Deadline::unbounded())] {
+        for search in [
+            search(&store, Deadline::unbounded()),
+            search(&store, Deadline::unbounded()),
+        ] {
             drop(timeout(Duration::from_millis(150), search).await);
         }
         until_active(&admin, 0).await;
@@ -85,7 +100,10 @@ async fn an_exhausted_pool_is_an_error_within_its_limit() {
         let started = Instant::now();
         let found = search(&store, forever()).await;
         let took = started.elapsed();
-        assert!(matches!(&found, Err(StoreError::Unavailable(text)) if text.contains("all 2 are busy")), "{found:?}");
+        assert!(
+            matches!(&found, Err(StoreError::Unavailable(text)) if text.contains("all 2 are busy")),
+            "{found:?}"
+        );
         assert!((350..700).contains(&took.as_millis()), "{took:?}");
         // The deadline bounds the wait as well.
         let started = Instant::now();
@@ -107,14 +125,20 @@ async fn a_connection_that_is_lost_ends_its_query_in_the_server() {
     // A runtime that goes down has nobody left to send a cancel request.
     let url = shared().url("vanished");
     let gone = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let store = open(&PgSettings::parse(&url).unwrap()).await;
             store.inject(Some(Fault::Runaway));
             drop(timeout(Duration::from_millis(300), search(&store, forever())).await);
         });
     });
-    tokio::task::spawn_blocking(|| gone.join()).await.unwrap().unwrap();
+    tokio::task::spawn_blocking(|| gone.join())
+        .await
+        .unwrap()
+        .unwrap();
     sleep(Duration::from_millis(1500)).await;
     until_active(&admin, 0).await;
 }

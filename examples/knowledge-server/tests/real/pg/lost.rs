@@ -1,9 +1,10 @@
 //! A database that crashes, restarts or hangs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use knowledge_server::store::pg::{Fault, PgStore};
 use knowledge_server::store::{Store, StoreError};
+use tokio::time::Instant;
 use tower_lifeline::Deadline;
 
 use super::{open, processes, settings, until_active};
@@ -12,7 +13,9 @@ use crate::texts::{HASHING, embedded, paper};
 
 async fn search(store: &PgStore) -> Result<usize, StoreError> {
     let query = HASHING.vector("words");
-    let found = store.search(&query, 3, Deadline::after(Duration::from_secs(10))).await;
+    let found = store
+        .search(&query, 3, Deadline::after(Duration::from_secs(10)))
+        .await;
     found.map(|hits| hits.len())
 }
 
@@ -76,5 +79,8 @@ async fn a_database_that_hangs_ends_at_the_clients_limit() {
     tokio::task::block_in_place(|| postgres.thaw());
     assert_eq!(search(&store).await, Ok(1));
     let after = processes(&admin).await;
-    assert!(!after.contains(&before[0]), "{before:?} {after:?}: it was thrown away");
+    assert!(
+        !after.contains(&before[0]),
+        "{before:?} {after:?}: it was thrown away"
+    );
 }

@@ -36,7 +36,11 @@ async fn a_search_finds_the_exact_order() {
     for batch in papers.chunks(500) {
         store.put(batch.to_vec()).await.unwrap();
     }
-    let questions = ["the history of a river", "guerre mondiale", "mathematics and music"];
+    let questions = [
+        "the history of a river",
+        "guerre mondiale",
+        "mathematics and music",
+    ];
     let mut nearest = Vec::new();
     for words in questions {
         let query = HASHING.vector(words);
@@ -54,12 +58,18 @@ async fn a_search_finds_the_exact_order() {
     for (words, exact) in questions.into_iter().zip(nearest) {
         let query = HASHING.vector(words);
         let hits = store.search(&query, 20, Deadline::unbounded()).await.unwrap();
-        assert!(hits.is_sorted_by(|one, other| one.score >= other.score), "{hits:?}");
+        assert!(
+            hits.is_sorted_by(|one, other| one.score >= other.score),
+            "{hits:?}"
+        );
         let same = hits.iter().filter(|hit| exact.contains(hit)).count();
         assert!(same >= 15, "{same} of the 20 nearest were found");
     }
     // More than the index looks at in one go.
-    let many = store.search(&HASHING.vector("world"), 600, Deadline::unbounded()).await.unwrap();
+    let many = store
+        .search(&HASHING.vector("world"), 600, Deadline::unbounded())
+        .await
+        .unwrap();
     assert_eq!(many.len(), 600);
 }
 
@@ -74,18 +84,33 @@ async fn what_is_put_is_found_as_it_was() {
     odd.url = None;
     odd.authors.clear();
     let plain = paper("plain", "before");
-    let batch = vec![plain.clone(), odd.clone(), plain.clone()].into_iter().map(embedded).collect();
+    let batch = vec![plain.clone(), odd.clone(), plain.clone()]
+        .into_iter()
+        .map(embedded)
+        .collect();
     store.put(batch).await.unwrap();
-    assert_eq!(store.get("odd", Deadline::unbounded()).await.unwrap(), Some(odd.clone()));
+    assert_eq!(
+        store.get("odd", Deadline::unbounded()).await.unwrap(),
+        Some(odd.clone())
+    );
     assert_eq!(store.get("none", Deadline::unbounded()).await.unwrap(), None);
 
     let later = paper("plain", "after");
     let mut with_null = paper("null", "a\0b");
     let hash = with_null.content_hash();
-    store.put(vec![embedded(later.clone()), embedded(with_null.clone())]).await.unwrap();
+    store
+        .put(vec![embedded(later.clone()), embedded(with_null.clone())])
+        .await
+        .unwrap();
     with_null.summary = "a b".into();
-    assert_eq!(store.get("null", Deadline::unbounded()).await.unwrap(), Some(with_null));
-    assert_eq!(store.get("plain", Deadline::unbounded()).await.unwrap(), Some(later.clone()));
+    assert_eq!(
+        store.get("null", Deadline::unbounded()).await.unwrap(),
+        Some(with_null)
+    );
+    assert_eq!(
+        store.get("plain", Deadline::unbounded()).await.unwrap(),
+        Some(later.clone())
+    );
     let hashes = store.known_hashes().await.unwrap();
     assert_eq!(hashes.len(), 3);
     assert_eq!(hashes["plain"], later.content_hash());
@@ -106,14 +131,23 @@ async fn vectors_of_another_model_are_refused_with_the_remedy() {
     let settings = settings(shared(), "models").await;
     drop(open(&settings).await);
     for other in [
-        Hashing { name: "another", ..HASHING },
-        Hashing { dimensions: 128, ..HASHING },
+        Hashing {
+            name: "another",
+            ..HASHING
+        },
+        Hashing {
+            dimensions: 128,
+            ..HASHING
+        },
     ] {
         let opened = PgStore::open(settings.clone(), &other).await;
         let Err(StoreError::Mismatch(text)) = opened else {
             panic!("{opened:?}");
         };
-        assert!(text.contains(HASHING.model()) && text.contains("ingest again"), "{text}");
+        assert!(
+            text.contains(HASHING.model()) && text.contains("ingest again"),
+            "{text}"
+        );
     }
     let store = open(&settings).await;
     for query in [vec![0.5; 3], vec![f32::NAN; HASHING.dimensions]] {
