@@ -14,8 +14,10 @@ pub(crate) struct Postgres {
     folder: PathBuf,
 }
 
-/// Durability costs time and serves no test; four processes may work on one index.
-const OPTIONS: [&str; 12] = [
+/// Durability costs time and serves no test. The log says of which database each line is.
+const OPTIONS: [&str; 14] = [
+    "-c",
+    "log_line_prefix=%d: ",
     "-c",
     "listen_addresses=",
     "-c",
@@ -61,6 +63,13 @@ impl Postgres {
 
     pub(crate) fn url(&self, name: &str) -> String {
         format!("host={} user=postgres dbname={name}", self.folder.display())
+    }
+
+    /// Whether the server has logged this about the database `name`.
+    pub(crate) fn has_logged(&self, name: &str, what: &str) -> bool {
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap();
+        log.lines()
+            .any(|line| line.starts_with(&format!("{name}: ")) && line.contains(what))
     }
 
     /// A connection to look around with.

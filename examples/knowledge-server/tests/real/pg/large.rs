@@ -1,4 +1,4 @@
-//! A collection for which the index matters: sixty thousand sentences of an encyclopaedia.
+//! A collection for which the index matters: fifty thousand sentences of an encyclopaedia.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower_lifeline::Deadline;
 use super::{open, settings, shared, until_active};
 use crate::texts::{HASHING, embedded, sentences};
 
-const COUNT: usize = 60_000;
+const COUNT: usize = 50_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn searches_among_many_use_the_index_once_it_is_there() {
