@@ -26,13 +26,16 @@ impl Endpoint {
     /// The model `model` at `url`, the base of the API: `http://127.0.0.1:8080/v1`.
     ///
     /// # Errors
-    /// [`ModelError::Settings`] where the URL is none, is not one of HTTP, or has a password in it, which would
-    /// end up in logs.
+    /// [`ModelError::Settings`] where the URL is none, is not one of HTTP, needs the feature `tls` that is off, or
+    /// has a password in it, which would end up in logs.
     pub fn new(url: &str, model: impl Into<String>, key: Option<ApiKey>) -> Result<Self, ModelError> {
         let wrong = |why: &str| ModelError::Settings(format!("its URL {why}"));
         let parsed = Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
         if !["http", "https"].contains(&parsed.scheme()) {
             return Err(wrong("is not one of HTTP"));
+        }
+        if parsed.scheme() == "https" && !cfg!(feature = "tls") {
+            return Err(wrong("needs a server that was built with `--features tls`"));
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(wrong(

@@ -34,6 +34,9 @@ impl Upstream {
         name: &'static str,
     ) -> Result<Self, ModelError> {
         let wrong = |error: &dyn std::error::Error| ModelError::Settings(error.to_string());
+        // Refused where there is one already, which serves as well.
+        #[cfg(feature = "tls")]
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         // Whoever redirects would be handed the key.
         let builder = Client::builder().redirect(Policy::none());
         let client = PhasedClient::new(builder, phases).map_err(|error| wrong(&error))?;

@@ -24,9 +24,6 @@ pub(super) struct Lease<'a> {
     is_busy: bool,
 }
 
-/// Ends whatever the connection is still in, the locks of its session included.
-const CLEAN: &str = "ROLLBACK; SELECT pg_advisory_unlock_all()";
-
 // === impl Lease ===
 
 impl<'a> Lease<'a> {
@@ -76,7 +73,8 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// One round trip, once the statement is prepared: all three are sent before the first is answered.
+/// One round trip, once the statement is prepared: all three are sent before the first is answered. So there is
+/// no moment in which somebody who leaves would leave a transaction open.
 async fn in_transaction(
     connection: &Object,
     limit: &Limit,
@@ -104,8 +102,8 @@ async fn in_transaction(
 async fn cancel(connection: Object, what: &'static str, limit: Duration) {
     let cancelled = tokio::time::timeout(limit, async {
         connection.cancel_token().cancel_query(NoTls).await?;
-        // Answers come in order, so with this one all others are here.
-        connection.batch_execute(CLEAN).await
+        // Answers come in order, so with this one all others are here, that of `COMMIT` included.
+        connection.check_connection().await
     });
     match cancelled.await {
         Ok(Ok(())) => tracing::debug!(what, "cancelled in the database"),

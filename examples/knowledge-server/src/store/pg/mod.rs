@@ -16,6 +16,9 @@
 //! be lost, `client_connection_check_interval` lets the server notice by itself that nobody is there.
 //!
 //! The wait for a connection has a limit of its own: a pool that is exhausted is an error within that time.
+//!
+//! # What it does not do
+//! TLS: the database is on this host or in a network of its own. `NoTls` stands in `connect` and `lease` alone.
 
 mod connect;
 mod fault;

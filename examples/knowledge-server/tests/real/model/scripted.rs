@@ -313,4 +313,14 @@ async fn a_model_that_is_not_there_is_told_at_once() {
         let endpoint = Endpoint::new(wrong, "none", None);
         assert!(matches!(endpoint, Err(ModelError::Settings(_))), "{endpoint:?}");
     }
+    let secure = Endpoint::new("https://127.0.0.1:1/v1", "none", None);
+    assert_eq!(secure.is_ok(), cfg!(feature = "tls"), "{secure:?}");
+    if let Ok(endpoint) = secure {
+        let (_, ended) = ask(
+            &ChatModel::new(endpoint, limits()).unwrap(),
+            Deadline::unbounded(),
+        )
+        .await;
+        assert!(matches!(ended, Err(ModelError::Unreachable(_))), "{ended:?}");
+    }
 }

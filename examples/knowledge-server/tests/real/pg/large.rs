@@ -43,6 +43,12 @@ async fn searches_among_many_use_the_index_once_it_is_there() {
     println!("{plan}");
     assert!(plan.contains("Index Scan using papers_embedding_hnsw"), "{plan}");
 
+    // More than the index looks at in one go.
+    let plan = store.explain(&query, 300).await.unwrap();
+    assert!(plan.contains("Index Scan using papers_embedding_hnsw"), "{plan}");
+    let many = store.search(&query, 300, Deadline::unbounded()).await.unwrap();
+    assert_eq!(many.len(), 300);
+
     let fast = Instant::now();
     let found = store.search(&query, 10, Deadline::unbounded()).await.unwrap();
     let fast = fast.elapsed();
