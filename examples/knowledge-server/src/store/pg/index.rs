@@ -1,7 +1,7 @@
 //! The HNSW index: whether it is there, and how it is made while the server serves.
 
 use super::lease::Lease;
-use super::migrate;
+use super::migrate::{self, Alone};
 use super::outcome;
 use super::session::Session;
 use super::settings::PgSettings;
@@ -35,10 +35,10 @@ pub(super) async fn state(lease: &mut Lease<'_>) -> Result<IndexState, StoreErro
     read(rows.first())
 }
 
-/// Makes the index, if it is not there. Alone: under the lock of the migrations, so that an index which is
-/// invalid is nobody's work in progress.
+/// Makes the index, if it is not there. Under a lock, so that an index which is invalid is nobody's work in
+/// progress.
 pub(super) async fn ensure(session: &Session, settings: &PgSettings) -> Result<(), StoreError> {
-    migrate::lock(session).await?;
+    migrate::lock(session, Alone::Indexing).await?;
     let row = session.query_opt(STATE, &[]).await;
     let state = read(row.map_err(|error| outcome::of_session(&error))?.as_ref())?;
     if state == IndexState::Ready {

@@ -14,15 +14,21 @@ const MIGRATIONS: [(i32, &str); 2] = [
     (2, include_str!("migrations/0002_embedding_space.sql")),
 ];
 
-/// What the advisory lock stands for in this database: any number that nobody else uses.
-const LOCK: i64 = 0x6b6e_6f77_6c65_6467;
+/// What only one server does at a time. The numbers are any that nobody else uses in this database.
+#[derive(Clone, Copy, Debug)]
+#[repr(i64)]
+pub(super) enum Alone {
+    Migrating = 0x6b6e_6f77_6c65_6467,
+    /// Apart, since it takes minutes, in which other servers start.
+    Indexing = 0x6b6e_6f77_6c65_6468,
+}
 
 /// How often a server that waits asks again.
 const ASKS: Duration = Duration::from_millis(100);
 
 /// Brings the tables up to date. What is up to date stays as it is.
 pub(super) async fn run(session: &Session) -> Result<(), StoreError> {
-    lock(session).await?;
+    lock(session, Alone::Migrating).await?;
     let begun = session
         .batch_execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -58,10 +64,10 @@ pub(super) async fn run(session: &Session) -> Result<(), StoreError> {
 ///
 /// It asks again and again, since a statement that waits inside of the server would be waited for by whoever
 /// holds the lock and makes an index concurrently: a deadlock.
-pub(super) async fn lock(session: &Session) -> Result<(), StoreError> {
+pub(super) async fn lock(session: &Session, what: Alone) -> Result<(), StoreError> {
     loop {
         let row = session
-            .query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK])
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&(what as i64)])
             .await;
         let is_ours = row.and_then(|row| row.try_get(0));
         if is_ours.map_err(|error| outcome::of_session(&error))? {

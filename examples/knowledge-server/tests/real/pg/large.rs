@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use knowledge_server::store::Store;
-use knowledge_server::store::pg::{Fault, IndexState};
+use knowledge_server::store::pg::{Fault, IndexState, PgStore};
 use tokio::time::{Instant, timeout};
 use tower_lifeline::Deadline;
 
@@ -31,7 +31,13 @@ async fn searches_among_many_use_the_index_once_it_is_there() {
     assert!(plan.contains("Seq Scan on papers"), "{plan}");
 
     // An attempt that is interrupted leaves an index that is invalid, and nothing at work.
-    drop(timeout(Duration::from_millis(1500), store.ensure_index()).await);
+    // Meanwhile another server starts.
+    let (interrupted, opened) = tokio::join!(
+        timeout(Duration::from_millis(1500), store.ensure_index()),
+        timeout(Duration::from_millis(1400), PgStore::open(settings.clone(), &HASHING)),
+    );
+    assert!(interrupted.is_err(), "{interrupted:?}");
+    drop(opened.expect("it does not wait for the index").unwrap());
     assert_eq!(store.index_state().await.unwrap(), IndexState::Invalid);
     until_active(&admin, 0).await;
     println!("interrupted: {:?}", started.elapsed());
