@@ -34,7 +34,11 @@ mod tests {
                 "{}: an id ends with its year",
                 paper.id
             );
-            assert!(!paper.authors.is_empty() && !paper.venue.is_empty(), "{}", paper.id);
+            assert!(
+                !paper.authors.is_empty() && !paper.venue.is_empty(),
+                "{}",
+                paper.id
+            );
         }
     }
 }

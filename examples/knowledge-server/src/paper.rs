@@ -24,6 +24,7 @@ pub struct Paper {
     #[serde(default)]
     pub venue: String,
     /// What it says, in our own words.
+    #[serde(alias = "abstract")]
     pub summary: String,
     /// Where it can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,5 +57,54 @@ impl Paper {
     #[must_use]
     pub fn text(&self) -> String {
         format!("{}\n{}", self.title, self.summary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn any_change_of_content_changes_the_hash() {
+        let paper = Paper {
+            id: "a".into(),
+            title: "b".into(),
+            authors: vec!["c".into(), "d".into()],
+            year: 1,
+            venue: "e".into(),
+            summary: "f".into(),
+            url: Some(String::new()),
+        };
+        let changes: [fn(&mut Paper); 10] = [
+            |_| {},
+            |paper| paper.id.push('x'),
+            |paper| paper.title.push('x'),
+            |paper| paper.authors = vec!["cd".into()],
+            |paper| paper.authors.reverse(),
+            |paper| paper.year = 2,
+            |paper| paper.venue.push('x'),
+            |paper| paper.summary.push('x'),
+            |paper| paper.url = None,
+            |paper| paper.url = Some("x".into()),
+        ];
+        let hashes = changes.map(|change| {
+            let mut changed = paper.clone();
+            change(&mut changed);
+            changed.content_hash()
+        });
+        assert!(hashes.iter().all(|hash| hash.len() == 64));
+        assert_eq!(HashSet::from(hashes).len(), changes.len());
+        assert_eq!(paper.content_hash(), paper.clone().content_hash());
+    }
+
+    #[test]
+    fn what_may_be_missing_may_be_missing() {
+        let line = r#"{"id":"a","title":"b","abstract":"c"}"#;
+        let paper: Paper = serde_json::from_str(line).unwrap();
+        assert_eq!((paper.year, paper.text().as_str()), (0, "b\nc"));
+        let back: Paper = serde_json::from_str(&serde_json::to_string(&paper).unwrap()).unwrap();
+        assert_eq!(back, paper);
     }
 }

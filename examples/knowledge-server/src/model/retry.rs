@@ -66,7 +66,7 @@ mod tests {
             wait(
                 StatusCode::TOO_MANY_REQUESTS,
                 &HeaderMap::new(),
-                SystemTime::now()
+                SystemTime::UNIX_EPOCH
             ),
             None
         );

@@ -83,9 +83,9 @@ impl Embedded {
         batch.iter().try_for_each(|(_, vector)| self.check(vector))?;
         let entries: Vec<_> = batch.into_iter().map(Entry::new).map(Arc::new).collect();
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let mut next = Shelf::clone(&shelf);
-        entries.into_iter().for_each(|entry| next.place(entry));
-        *shelf = Arc::new(next);
+        // A copy, should a search still be looking at the shelf as it was.
+        let shelf = Arc::make_mut(&mut shelf);
+        entries.into_iter().for_each(|entry| shelf.place(entry));
         Ok(())
     }
 }
@@ -196,4 +196,75 @@ fn normalised(mut vector: Vec<f32>) -> Vec<f32> {
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paper(id: &str) -> Paper {
+        Paper {
+            id: id.to_owned(),
+            title: id.to_owned(),
+            authors: Vec::new(),
+            year: 0,
+            venue: String::new(),
+            summary: String::new(),
+            url: None,
+        }
+    }
+
+    async fn found(store: &Embedded, query: &[f32]) -> Vec<(String, f32)> {
+        let hits = store.search(query, 2, Deadline::unbounded()).await.unwrap();
+        hits.into_iter().map(|hit| (hit.paper.id, hit.score)).collect()
+    }
+
+    #[tokio::test]
+    async fn the_closest_come_first_whatever_the_lengths_of_vectors() {
+        let store = Embedded::new("model", 2);
+        let batch = [("far", [-1.0, 0.0]), ("b", [0.0, 9.0]), ("a", [0.0, 2.0])];
+        let batch = batch.map(|(id, vector)| (paper(id), vector.to_vec()));
+        store.put(batch.into()).await.unwrap();
+        assert_eq!(
+            found(&store, &[0.0, 0.1]).await,
+            [("a".into(), 1.0), ("b".into(), 1.0)]
+        );
+        store.put(vec![(paper("a"), vec![-1.0, 0.0])]).await.unwrap();
+        assert_eq!(
+            found(&store, &[0.0, 1.0]).await,
+            [("b".into(), 1.0), ("a".into(), 0.0)]
+        );
+        assert_eq!(store.known_hashes().await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_batch_with_one_bad_vector_leaves_nothing_behind() {
+        let store = Embedded::new("model", 2);
+        for bad in [vec![1.0], vec![f32::NAN, 1.0]] {
+            let batch = vec![(paper("good"), vec![1.0, 0.0]), (paper("bad"), bad)];
+            store.put(batch).await.unwrap_err();
+            assert!(store.known_hashes().await.unwrap().is_empty());
+        }
+        let short = store.search(&[1.0], 5, Deadline::unbounded()).await;
+        assert!(matches!(short, Err(StoreError::Mismatch(_))));
+    }
+
+    #[tokio::test]
+    async fn large_shelves_and_late_requests() {
+        let store = Embedded::new("model", 2);
+        let papers = (0..=INLINE_PAPERS).map(|n| (paper(&n.to_string()), vec![1.0, n as f32]));
+        store.put(papers.collect()).await.unwrap();
+        let best = found(&store, &[1.0, 0.0]).await;
+        assert_eq!(best[0].0, "0");
+        let late = store
+            .search(&[1.0, 0.0], 1, Deadline::after(Duration::ZERO))
+            .await;
+        assert!(matches!(
+            late,
+            Err(StoreError::Expired {
+                what: "store.search",
+                ..
+            })
+        ));
+    }
 }

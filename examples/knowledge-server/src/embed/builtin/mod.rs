@@ -12,6 +12,12 @@
 //! it knows nothing else of meaning, of word order or of languages other than English. For texts of your own,
 //! take an embedding model behind [`super::Embedder`] instead.
 //!
+//! # How well it does
+//! `tests/recall.rs` asks thirty questions that share next to no word with the papers they are about, and finds
+//! 83 of 100 expected papers among the first five; of thirty that are closer to what people type, and for which
+//! no weight was chosen, 90. Nearly all of the former is owed to the thesaurus: with no ideas it finds almost none
+//! of them.
+//!
 //! # What it promises
 //! The same text has the same vector, to the last bit, on every platform and in every process. Whoever changes
 //! the tokens, the weights, the thesaurus or the collection changes vectors, and has to give [`MODEL`] a new
@@ -44,8 +50,8 @@ pub const MODEL: &str = "builtin-1";
 pub const DIMENSIONS: usize = features::IDEAS + features::WORDS;
 
 /// Texts of more bytes than this in one call are embedded on a thread of their own, since a runtime's thread
-/// should be back within a millisecond or so.
-const INLINE_BYTES: usize = 16 * 1024;
+/// should be back within a millisecond or so. Queries are shorter, batches are longer.
+const INLINE_BYTES: usize = 2 * 1024;
 
 /// How long a call may take, should the deadline be further away: no batch comes near it.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -68,7 +74,7 @@ impl Builtin {
         }
     }
 
-    /// The vector of one text. All zeros for a text without a word.
+    /// The vector of one text, of length one. Texts without a word are close to each other and to nothing else.
     #[must_use]
     pub fn vector(&self, text: &str) -> Vec<f32> {
         self.features.vector(text)

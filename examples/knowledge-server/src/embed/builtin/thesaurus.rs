@@ -1,6 +1,6 @@
 //! The ideas of the field, and the words that stand for them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::tokens::Tokens;
 
@@ -13,17 +13,13 @@ const LONGEST: usize = 3;
 /// The ideas that each phrase of stems stands for.
 #[derive(Debug)]
 pub(super) struct Thesaurus {
-    ideas: BTreeMap<Vec<String>, Vec<usize>>,
-    len: usize,
+    ideas: HashMap<Vec<String>, Vec<usize>>,
 }
 
 impl Thesaurus {
     pub(super) fn new(tokens: &Tokens) -> Self {
-        let mut ideas: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
-        let lines = TEXT.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let mut len = 0;
-        for (idea, line) in lines.enumerate() {
-            len = idea + 1;
+        let mut ideas: HashMap<Vec<String>, Vec<usize>> = HashMap::new();
+        for (idea, line) in lines().enumerate() {
             for entry in line.split(',') {
                 let phrase = tokens.stems(entry);
                 let of_phrase = ideas.entry(phrase).or_default();
@@ -33,12 +29,7 @@ impl Thesaurus {
             }
         }
         ideas.remove(&Vec::new());
-        Self { ideas, len }
-    }
-
-    /// How many ideas there are.
-    pub(super) const fn len(&self) -> usize {
-        self.len
+        Self { ideas }
     }
 
     /// The ideas in a text, by number, each as often as it is named and with the share of the phrase in it: a
@@ -58,4 +49,10 @@ impl Thesaurus {
             })
             .collect()
     }
+}
+
+/// The lines of the thesaurus, one for each idea.
+pub(super) fn lines() -> impl Iterator<Item = &'static str> {
+    TEXT.lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }

@@ -1,13 +1,13 @@
 //! How much a feature counts: less if it is common.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::features::Feature;
 
 /// In how many texts of the collection each feature occurs.
 #[derive(Debug, Default)]
 pub(super) struct Weights {
-    texts: BTreeMap<Feature, u32>,
+    texts: HashMap<Feature, u32>,
     all: u32,
 }
 

@@ -34,7 +34,10 @@ async fn searches_among_many_use_the_index_once_it_is_there() {
     // Meanwhile another server starts.
     let (interrupted, opened) = tokio::join!(
         timeout(Duration::from_millis(1500), store.ensure_index()),
-        timeout(Duration::from_millis(1400), PgStore::open(settings.clone(), &HASHING)),
+        timeout(
+            Duration::from_millis(1400),
+            PgStore::open(settings.clone(), &HASHING)
+        ),
     );
     assert!(interrupted.is_err(), "{interrupted:?}");
     drop(opened.expect("it does not wait for the index").unwrap());

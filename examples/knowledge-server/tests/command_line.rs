@@ -1,0 +1,49 @@
+//! The binary, as it is called from a shell.
+
+use std::process::{Command, Output};
+
+fn call(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_knowledge-server"));
+    #[expect(clippy::unwrap_used, reason = "only the tests below call it")]
+    command.args(arguments).output().unwrap()
+}
+
+#[test]
+fn an_ingest_without_a_database_says_what_to_do_instead() {
+    let output = call(&["ingest", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("--database-url") && told.contains("--papers"),
+        "{told}"
+    );
+}
+
+#[test]
+fn own_texts_are_found_next_to_what_is_bundled() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.jsonl");
+    let line = r#"{"id":"own","title":"Marmalade","summary":"How oranges are preserved."}"#;
+    std::fs::write(&file, format!("{line}\nno paper\n")).unwrap();
+    let output = call(&[
+        "search",
+        "marmalade from oranges",
+        "--papers",
+        file.to_str().unwrap(),
+    ]);
+    assert!(output.status.success());
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(found.lines().count(), 5);
+    assert!(
+        found
+            .lines()
+            .next()
+            .is_some_and(|first| first.contains("Marmalade")),
+        "{found}"
+    );
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.starts_with("skipped ") && told.contains("own.jsonl:2: expected"),
+        "{told}"
+    );
+}
