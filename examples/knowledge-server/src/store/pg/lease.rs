@@ -1,10 +1,12 @@
 //! `Lease`: a connection out of the pool that never goes back with a statement still running.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures::join;
 use tokio::runtime::Handle;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, NoTls, Row};
 
@@ -73,8 +75,7 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// One round trip, once the statement is prepared: all three are sent before the first is answered. So there is
-/// no moment in which somebody who leaves would leave a transaction open.
+/// One round trip, once the statement is prepared: all three are sent before the first is answered.
 async fn in_transaction(
     connection: &Object,
     limit: &Limit,
@@ -98,14 +99,12 @@ async fn in_transaction(
     Ok(rows)
 }
 
+/// How long the first cancel request is given; each further one has twice as long.
+const FIRST_REQUEST: Duration = Duration::from_millis(20);
+
 /// Cancels what runs, and gives the connection back to the pool if that worked.
 async fn cancel(connection: Object, what: &'static str, limit: Duration) {
-    let cancelled = tokio::time::timeout(limit, async {
-        connection.cancel_token().cancel_query(NoTls).await?;
-        // Answers come in order, so with this one all others are here, that of `COMMIT` included.
-        connection.check_connection().await
-    });
-    match cancelled.await {
+    match tokio::time::timeout(limit, until_idle(&connection)).await {
         Ok(Ok(())) => tracing::debug!(what, "cancelled in the database"),
         Ok(Err(error)) => {
             tracing::warn!(what, %error, "cancelling failed, so the connection is closed");
@@ -119,5 +118,26 @@ async fn cancel(connection: Object, what: &'static str, limit: Duration) {
             );
             drop(Object::take(connection));
         }
+    }
+}
+
+/// Asks the server to cancel until it has. Once is not enough: a request that arrives before the statement does
+/// cancels nothing.
+async fn until_idle(connection: &Object) -> Result<(), Error> {
+    // Answers come in order, so with this one all others are here.
+    let mut idle = pin!(connection.check_connection());
+    let mut patience = FIRST_REQUEST;
+    let answered = loop {
+        connection.cancel_token().cancel_query(NoTls).await?;
+        if let Ok(answered) = tokio::time::timeout(patience, &mut idle).await {
+            break answered;
+        }
+        patience *= 2;
+    };
+    // A request that arrives late cancels what comes after the statement: `COMMIT`, which leaves the transaction
+    // open, or the check itself.
+    match answered {
+        Err(error) if error.code() != Some(&SqlState::QUERY_CANCELED) => Err(error),
+        _ => connection.batch_execute("ROLLBACK").await,
     }
 }

@@ -75,7 +75,7 @@ async fn it_hangs_and_dies() {
         "{ended:?}"
     );
     assert!(
-        started.elapsed() < Duration::from_millis(1200),
+        started.elapsed() < Duration::from_secs(2),
         "{:?}",
         started.elapsed()
     );
@@ -94,7 +94,7 @@ async fn it_hangs_and_dies() {
         "{ended:?}"
     );
     assert!(
-        started.elapsed() < Duration::from_millis(900),
+        started.elapsed() < Duration::from_secs(2),
         "{:?}",
         started.elapsed()
     );

@@ -207,7 +207,7 @@ async fn keep_alive_comments_are_not_tokens() {
     };
     assert_eq!(ended, Err(first));
     assert!(
-        (1450..2000).contains(&started.elapsed().as_millis()),
+        (1450..3000).contains(&started.elapsed().as_millis()),
         "{:?}",
         started.elapsed()
     );

@@ -66,13 +66,13 @@ async fn a_database_that_hangs_ends_at_the_clients_limit() {
     let found = search(&store).await;
     let took = started.elapsed();
     assert!(matches!(found, Err(StoreError::Expired { .. })), "{found:?}");
-    assert!((650..1000).contains(&took.as_millis()), "{took:?}");
+    assert!((650..1900).contains(&took.as_millis()), "{took:?}");
     // A new connection does not come about either.
     let started = Instant::now();
     let (ready, found) = tokio::join!(store.ready(), search(&store));
     assert!(ready.is_err(), "{ready:?}");
     assert!(found.is_err(), "{found:?}");
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_secs(2));
     // Time for the cancel request to fail.
     tokio::time::sleep(Duration::from_millis(600)).await;
 
