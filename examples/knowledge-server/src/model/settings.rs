@@ -65,13 +65,13 @@ impl Default for ModelLimits {
 }
 
 impl ModelLimits {
-    /// The phases of the exchange. Tokens have a clock of their own, which is stricter than `read`.
+    /// The phases of the exchange. Tokens have clocks of their own, which are stricter than `head` and `read`;
+    /// those are twice as long, so that it is never by chance which of two clocks that end together is heard.
     pub(super) fn phases(&self) -> Result<PhaseLimits, ModelError> {
-        let silence = self.first_token.max(self.between_tokens).min(self.total);
+        let silence = self.first_token.max(self.between_tokens).saturating_mul(2);
         PhaseLimits::builder()
             .connect(self.connect.min(self.total))
-            .head(self.first_token.min(self.total))
-            .read(silence)
+            .read(silence.min(self.total))
             .total(self.total)
             .build()
             .map_err(|error| ModelError::Settings(error.to_string()))
