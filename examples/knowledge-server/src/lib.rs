@@ -5,5 +5,6 @@
 pub mod collection;
 pub mod embed;
 pub mod ingest;
+pub mod model;
 pub mod paper;
 pub mod store;
