@@ -90,7 +90,7 @@ fn whose(bound: Bound) -> &'static str {
 // === impl ModelError ===
 
 impl ModelError {
-    pub(super) const fn late(wait: Wait, expired: CallExpired) -> Self {
+    pub(crate) const fn late(wait: Wait, expired: CallExpired) -> Self {
         Self::Expired {
             wait,
             limit: expired.limit(),
