@@ -71,7 +71,7 @@ async fn store(
 ) -> Result<Arc<dyn Store>, Box<dyn Error + Send + Sync>> {
     let Some(url) = &args.database_url else {
         let papers = args.papers.as_deref();
-        return Ok(memory(embedder, papers, faults).await?);
+        return memory(embedder, papers, faults).await;
     };
     let store = database(url, Some(args.limits.search_limit), embedder).await?;
     if faults.runaway() {
