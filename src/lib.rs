@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `axum` | [`connection::GuardedListener`] for `axum::serve`, and with it `io`; `axum` becomes a public dependency |
 //! | `io` | [`connection`]: connections that are cut when their peer takes nothing, for server loops of your own |
+//! | `metrics` | [`metrics`]: requests, events, gates and the runtime, measured; `metrics` becomes a public dependency |
 //! | `reqwest` | [`outgoing`]'s adapter for reqwest; `reqwest` becomes a public dependency |
 //!
 //! # Runtime
@@ -34,6 +35,8 @@ pub mod admission_gate;
 #[cfg(feature = "io")]
 pub mod connection;
 pub mod lifeline;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod outgoing;
 pub mod phase_timeout;
 pub mod platform;

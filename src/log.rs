@@ -126,6 +126,8 @@ impl Observer for Log {
             Event::FirstHeartbeat { silence } => {
                 tracing::trace!(target: "tower_lifeline", ?silence, "a silent stream is kept alive");
             }
+            // A line for each would be a line every few seconds for each silent stream.
+            Event::Heartbeat => {}
             Event::CommittedEarly { waited } => {
                 if let Some(suppressed) = self.admit(10) {
                     tracing::info!(target: "tower_lifeline", ?waited, suppressed, "an answer is late, its event stream begins without it");

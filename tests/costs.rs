@@ -196,6 +196,24 @@ fn a_wait_costs_one_look_and_the_first_one_a_timer() {
     assert!(frames_wait.clock_reads <= 3200 + 101, "{frames_wait:?}");
 }
 
+#[cfg(feature = "metrics")]
+#[test]
+fn a_measured_request_costs_a_look_for_each_time_and_one_for_each_wait_for_a_frame() {
+    let layer = tower_lifeline::metrics::MetricsLayer::new();
+    for (frames, frame_waits, looks) in [(1, false, 3), (3200, false, 4), (1, true, 4), (7, true, 11)] {
+        let script = Script {
+            frames,
+            frame_waits,
+            ..STREAM
+        };
+        let expected = Counts {
+            clock_reads: linux(looks),
+            ..NOTHING
+        };
+        assert_eq!(exchange(&layer, script), expected, "{frames} frames");
+    }
+}
+
 fn phase_timeout() -> PhaseTimeoutLayer {
     PhaseTimeoutLayer::new(PhaseLimits::new())
 }

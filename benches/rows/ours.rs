@@ -27,7 +27,7 @@ pub(super) fn rows() -> Vec<Row> {
         .layer(SseHeartbeatLayer::default())
         .layer(gate.clone())
         .layer(phases.clone());
-    vec![
+    let mut rows = vec![
         Row::layer("PhaseTimeout, all phases", phases),
         Row::layer("SseHeartbeat", SseHeartbeatLayer::default()),
         Row::layer("SlowClientGuard", SlowClientGuardLayer::default()),
@@ -35,5 +35,22 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("DeadlineLayer", deadline),
         Row::layer("RequestBody (no body)", body),
         Row::layer("all of them", all),
+    ];
+    #[cfg(feature = "metrics")]
+    rows.extend(measured());
+    rows
+}
+
+/// The layer alone, and with a recorder that keeps what it is told.
+#[cfg(feature = "metrics")]
+fn measured() -> [Row; 2] {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tower_lifeline::metrics::MetricsLayer;
+
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorded = metrics::with_local_recorder(&recorder, MetricsLayer::new);
+    [
+        Row::layer("MetricsLayer, no recorder", MetricsLayer::new()),
+        Row::layer("MetricsLayer, Prometheus", recorded),
     ]
 }

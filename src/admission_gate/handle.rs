@@ -153,6 +153,11 @@ impl AdmissionGate {
         })
     }
 
+    /// How all classes stand, the standard class first.
+    pub fn all_class_figures(&self) -> impl Iterator<Item = ClassFigures> {
+        (0..Class::EXEMPT.index()).map_while(|index| self.class_figures(Class::new(index)))
+    }
+
     /// Who holds the seats, the oldest first: the question of three o'clock in the morning.
     ///
     /// Empty unless the gate was built with [`list_seats`](AdmissionGateBuilder::list_seats).

@@ -88,6 +88,8 @@ pub enum Event {
         /// How long it had been silent.
         silence: Duration,
     },
+    /// An event stream got a heartbeat: one at its beginning, or a further one.
+    Heartbeat,
     /// A request was answered with an event stream before its service had answered.
     #[non_exhaustive]
     CommittedEarly {

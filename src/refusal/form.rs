@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use super::{Reason, Refusal};
+use super::{MadeByLifeline, Reason, Refusal};
 use crate::media;
 use crate::request_head::RequestHead;
 use crate::rpc::{self, CallSlot};
@@ -74,8 +74,16 @@ impl Caller {
         self.call
     }
 
-    /// The refusal as a response.
+    /// The refusal as a response, marked as one.
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
+        let mut response = self.response(refusal);
+        response
+            .extensions_mut()
+            .insert(MadeByLifeline::Refused(*refusal));
+        response
+    }
+
+    fn response(&self, refusal: &Refusal) -> Response<Bytes> {
         if let Some(id) = self
             .call
             .as_ref()

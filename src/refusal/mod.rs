@@ -21,6 +21,9 @@
 //! | the server drains | 503 | -32013 | 14 `UNAVAILABLE` |
 //!
 //! The JSON-RPC codes are from the range that MCP 2026-07-28 leaves to implementations (-32000 to -32019).
+//!
+//! # Telling them from a handler's
+//! Every such response has a [`MadeByLifeline`] in its extensions, for access logs and metrics of your own.
 
 mod form;
 
@@ -64,6 +67,16 @@ pub enum Reason {
 pub struct Refusal {
     reason: Reason,
     status: StatusCode,
+}
+
+/// In the extensions of a response whose head a layer of this crate made, and not the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MadeByLifeline {
+    /// It is a refusal.
+    Refused(Refusal),
+    /// It is an event stream that was [committed](crate::sse_heartbeat) before the service had answered.
+    CommittedEarly,
 }
 
 /// The status of a refusal, known to be one of a failure (400 to 599).

@@ -134,13 +134,20 @@ impl Beat {
                 Poll::Ready(silence) => silence,
                 Poll::Pending => return Poll::Pending,
             };
-            if !self.has_reported {
-                self.has_reported = true;
-                self.plan.report(&Event::FirstHeartbeat { silence });
-            }
+            self.report(silence);
+        } else {
+            self.plan.report(&Event::Heartbeat);
         }
         self.insert();
         Poll::Ready(Due { bytes, may_be_event })
+    }
+
+    fn report(&mut self, silence: Duration) {
+        let event = match std::mem::replace(&mut self.has_reported, true) {
+            false => Event::FirstHeartbeat { silence },
+            true => Event::Heartbeat,
+        };
+        self.plan.report(&event);
     }
 
     /// Ready once nothing has come for `limit`, with the time for which nothing has.

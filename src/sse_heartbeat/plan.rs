@@ -12,6 +12,7 @@ use super::progress::Progress;
 use super::settings::HeartbeatSettings;
 use crate::event::{Event, Reporter};
 use crate::media;
+use crate::refusal::MadeByLifeline;
 
 /// One pointer of a stream's state.
 #[derive(Clone)]
@@ -73,6 +74,7 @@ impl Plan {
     /// The head of a response that is committed before the service has given one.
     pub(super) fn head<B>(&self, body: B) -> Response<B> {
         let mut response = Response::new(body);
+        response.extensions_mut().insert(MadeByLifeline::CommittedEarly);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::EVENT_STREAM));
         self.mark(headers);

@@ -7,8 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, ServiceExt, service_fn};
-use tower_lifeline::{Deadline, Event, Observer, Outcome, PhaseLimits, PhaseTimeoutLayer, Reporter};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::trace::TraceLayer;
+use tower_lifeline::{
+    Deadline, DeadlineLayer, Event, Observer, Outcome, PhaseLimits, PhaseTimeoutLayer, Reporter,
+};
 
 use crate::scripted::{Scripted, Step, after, data};
 
@@ -158,4 +161,74 @@ async fn a_flood_of_events_does_not_flood_the_log() {
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(text.lines().count(), 51);
     assert!(text.lines().last().unwrap().contains("suppressed=950"), "{text}");
+}
+
+/// What the log says of one request that times out, under a span with its id.
+async fn log_of(request: &str, read: bool) -> String {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let log = || Reporter::to(tower_lifeline::Log::new());
+    let span = |request: &Request<Full<Bytes>>| {
+        let id = request.headers()["x-request-id"].to_str().unwrap();
+        tracing::info_span!("request", request_id = id, path = request.uri().path())
+    };
+    let service = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(
+            DeadlineLayer::new(Duration::from_millis(500))
+                .unwrap()
+                .with_reporter(log()),
+        )
+        .layer(PhaseTimeoutLayer::new(limits()).with_reporter(log()))
+        .service(service_fn(|request: Request<Full<Bytes>>| async move {
+            if request.uri().path() == "/hangs" {
+                let work = std::future::pending::<()>();
+                let _ = Deadline::current()
+                    .call("db.search", Duration::from_secs(1), work)
+                    .await;
+            }
+            Ok::<_, std::convert::Infallible>(Response::new(Scripted::new([data(1, "x"), Step::Hang])))
+        }));
+    let request = Request::get(request)
+        .header("x-request-id", "req-7")
+        .header("authorization", "Bearer hunter2")
+        .body(Full::default())
+        .unwrap();
+    let answer = service.oneshot(request);
+    if read {
+        let _ = answer.await.unwrap().into_body().collect().await;
+    } else {
+        let _ = tokio::time::timeout(Duration::from_millis(10), answer).await;
+    }
+    drop(guard);
+    let text = lines.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_of_a_request_carry_the_id_of_its_span_and_no_secret() {
+    for (path, said) in [("/hangs", "the head phase took"), ("/", "the read phase took")] {
+        let text = log_of(&format!("{path}?token=hunter2"), true).await;
+        let line = text
+            .lines()
+            .find(|line| line.contains("tower_lifeline") && line.contains(said));
+        let line = line.unwrap_or_else(|| panic!("{said}: {text}"));
+        assert!(line.contains("request_id=\"req-7\""), "{line}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_about_a_request_that_was_dropped_is_outside_of_its_span() {
+    // As the documentation of the metrics says: when tower-http carries the id there too, say so there.
+    let text = log_of("/hangs?token=hunter2", false).await;
+    let line = text.lines().find(|line| line.contains("a call was dropped"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(!line.contains("req-7") && !text.contains("hunter2"), "{text}");
 }

@@ -12,6 +12,8 @@ mod gate_random;
 mod gate_refusal;
 mod gate_wire;
 mod layout;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outgoing;
 mod parts;
 mod phase_timeout;

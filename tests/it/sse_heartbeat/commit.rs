@@ -529,6 +529,7 @@ async fn a_commit_and_all_that_it_costs_are_reported() {
         .collect();
     let expected = [
         "CommittedEarly { waited: 1s }",
+        "Heartbeat",
         "FirstHeartbeat { silence: 1s }",
         "CommitLost { lost: Headers(2) }",
         "CommitLost { lost: Status(503) }",
