@@ -1,17 +1,39 @@
 //! What Prometheus is told.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
-use metrics::{counter, gauge};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
-use tower_lifeline::AdmissionGate;
+use metrics::counter;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tower_lifeline::metrics::{ALL, GateGauges, RuntimeWatch, watch_runtime};
+use tower_lifeline::{AdmissionGate, ConfigError};
 
 use crate::stack::{MCP, PROBES};
 
+/// The page, and what has to be looked at before it is shown.
+pub(crate) struct Figures {
+    page: PrometheusHandle,
+    gate: GateGauges,
+    _watch: RuntimeWatch,
+}
+
+/// How often it is looked at how late the runtime is.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How often the page's histograms are tidied.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Collects what is counted from now on, in the whole process.
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
-    PrometheusBuilder::new().install_recorder()
+    let mut exporter = PrometheusBuilder::new();
+    for metric in ALL {
+        if let Some(buckets) = metric.buckets() {
+            exporter = exporter.set_buckets_for_metric(Matcher::Full(metric.name().into()), buckets)?;
+        }
+    }
+    exporter.install_recorder()
 }
 
 /// Counts the answers by path and status.
@@ -25,19 +47,27 @@ pub(crate) async fn count(request: Request, next: Next) -> Response {
     response
 }
 
-/// All figures, with the gate's as they are now.
-pub(crate) fn render(handle: &PrometheusHandle, gate: &AdmissionGate) -> String {
-    let figures = gate.figures();
-    gauge!("gate_seats").set(figures.max_in_flight);
-    gauge!("gate_in_flight").set(figures.in_flight);
-    gauge!("gate_waiting").set(figures.waiting);
-    counter!("gate_admitted_total").absolute(figures.admitted);
-    for (reason, count) in [
-        ("full", figures.refused_full),
-        ("timeout", figures.refused_timeout),
-        ("draining", figures.refused_draining),
-    ] {
-        counter!("gate_refused_total", "reason" => reason).absolute(count);
+// === impl Figures ===
+
+impl Figures {
+    pub(crate) fn new(page: PrometheusHandle, gate: &AdmissionGate) -> Result<Self, ConfigError> {
+        let upkeep = page.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                upkeep.run_upkeep();
+            }
+        });
+        Ok(Self {
+            page,
+            gate: GateGauges::new(gate),
+            _watch: watch_runtime(LOOK, [gate])?,
+        })
     }
-    handle.render()
+
+    /// All figures, with the gate's as they are now.
+    pub(crate) fn render(&self) -> String {
+        self.gate.record();
+        self.page.render()
+    }
 }

@@ -18,4 +18,5 @@ pub mod store;
 
 mod figures;
 mod mcp;
+mod notice;
 mod open;

@@ -11,23 +11,22 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
+use tower_lifeline::Lifeline;
 use tower_lifeline::platform::Severity;
 use tower_lifeline::serve::ServeHandle;
-use tower_lifeline::{AdmissionGate, Lifeline};
 
 use crate::cli::ServeArgs;
+use crate::figures::{self, Figures};
 use crate::knowledge::Knowledge;
 use crate::mcp::Mcp;
-use crate::{figures, open, stack};
+use crate::{open, stack};
 
 /// What the probes look at.
 struct Probed {
     knowledge: Arc<Knowledge>,
-    gate: AdmissionGate,
-    figures: PrometheusHandle,
+    figures: Figures,
     server: OnceLock<ServeHandle>,
 }
 
@@ -39,11 +38,11 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// # Errors
 /// Where the limits contradict one another, and where the store, a model or the address cannot be had.
 pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
-    let lifeline = stack::lifeline(&args)?;
     if args.check {
-        return Ok(check(&lifeline));
+        return Ok(check(&stack::lifeline(&args)?));
     }
-    let figures = figures::install()?;
+    let page = figures::install()?;
+    let lifeline = stack::lifeline(&args)?;
     let listener = TcpListener::bind(args.bind)
         .await
         .map_err(|error| format!("{} cannot be listened on: {error}", args.bind))?;
@@ -51,8 +50,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Syn
     let mcp = Mcp::new(knowledge.clone(), &args);
     let probed = Arc::new(Probed {
         knowledge: knowledge.clone(),
-        gate: lifeline.gate(),
-        figures,
+        figures: Figures::new(page, &lifeline.gate())?,
         server: OnceLock::new(),
     });
     let routes = routes(probed.clone()).route_service(stack::MCP, mcp.service());
@@ -122,7 +120,7 @@ async fn ready(State(probed): State<Arc<Probed>>) -> impl IntoResponse {
 
 async fn metrics(State(probed): State<Arc<Probed>>) -> impl IntoResponse {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, figures::render(&probed.figures, &probed.gate))
+    (kind, probed.figures.render())
 }
 
 /// Ends with Ctrl-C or SIGTERM. A second Ctrl-C ends the process.

@@ -9,16 +9,20 @@ use tower::ServiceBuilder;
 use tower_http::cors::CorsLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
+use tower_lifeline::admission_gate::Classify;
+use tower_lifeline::metrics::{EventMetrics, MetricsLayer};
 use tower_lifeline::platform::{Chain, Setup};
 use tower_lifeline::serve::ServeSettings;
 use tower_lifeline::sse_heartbeat::{EarlyCommit, Progress};
 use tower_lifeline::{
-    AdmissionGate, AdmissionGateLayer, ConfigError, GateLimits, HeartbeatSettings, Lifeline, PhaseLimits,
+    AdmissionGate, AdmissionGateLayer, Class, ConfigError, GateLimits, HeartbeatSettings, Lifeline,
+    PhaseLimits, Reporter, RequestHead,
 };
 use tracing::Span;
 
 use crate::cli::{LimitArgs, ServeArgs};
 use crate::figures;
+use crate::notice::{self, Notice};
 
 /// Where MCP is served.
 pub(crate) const MCP: &str = "/mcp";
@@ -35,15 +39,18 @@ pub(crate) const SLOW_TOOL: &str = "ask_papers";
 /// Connections to the database.
 pub(crate) const POOL: u32 = 8;
 
-/// The stack of tower-lifeline, from what was said on the command line.
+/// The stack of tower-lifeline, from what was said on the command line. Its figures go to the recorder that is
+/// installed by then.
 ///
 /// # Errors
 /// Refuses limits that contradict one another.
 pub fn lifeline(args: &ServeArgs) -> Result<Lifeline, ConfigError> {
     let (chain, limits) = (&args.behind, &args.limits);
     let wait = queue_wait(chain, limits);
+    let reporter = Reporter::to(EventMetrics::new().and(Reporter::log()));
     let mut builder = Lifeline::behind(chain.clone())
-        .gate(gate(limits, wait)?) // overload: everybody waits, nobody is served
+        .reporter(reporter.clone()) // nobody sees it coming
+        .gate(gate(limits, wait, reporter)?) // overload: everybody waits, nobody is served
         .progress(Progress::for_tools([SLOW_TOOL])) // clients whose own timers hear nothing of comments
         .expecting(expected(args, wait)); // limits that fail behind the platforms in front
     if let Some(total) = limits.request_limit {
@@ -80,8 +87,9 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
         .layer(PropagateRequestIdLayer::x_request_id())
         // a browser that shows its page no refusal, since refusals have no CORS headers
         .layer(cors(&args.allow_origins))
-        // nobody sees it coming
+        // nobody sees it coming: by path and status, and all that a server can see of its requests
         .layer(middleware::from_fn(figures::count))
+        .layer(MetricsLayer::new())
         // a drain that waits for streams without an end
         .map_request(move |mut request: axum::extract::Request| {
             if request.method() == Method::GET {
@@ -89,23 +97,30 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
             }
             request
         })
+        // a cancellation that finds no seat
+        .layer(middleware::from_fn(notice::mark))
         // slow clients, dripping uploads, silent streams, overload, handlers that hang: in this order
         .layer(lifeline.layer());
     Ok(routes.layer(layers))
 }
 
-fn gate(limits: &LimitArgs, wait: Duration) -> Result<AdmissionGateLayer, ConfigError> {
+fn gate(limits: &LimitArgs, wait: Duration, reporter: Reporter) -> Result<AdmissionGateLayer, ConfigError> {
     let limits = GateLimits::builder(limits.seats)
         .max_queue(limits.queue)
         .queue_timeout(wait)
         .build()?;
-    let mut builder = AdmissionGate::builder(limits).name("mcp").list_seats();
+    let mut builder = AdmissionGate::builder(limits).name("mcp").reporter(reporter);
     let classes = PROBES
         .iter()
         .fold(builder.mcp().only(MCP), |classes, path| classes.health(path));
     // Shared, since a tool of a session, or a task, works on when its response has ended.
     Ok(AdmissionGateLayer::new(builder.build()?)
-        .classify(classes)
+        .classify(
+            move |head: &RequestHead<'_>| match head.extensions().get::<Notice>() {
+                Some(_) => Class::EXEMPT,
+                None => classes.classify(head),
+            },
+        )
         .share_seats())
 }
 
