@@ -113,6 +113,10 @@ fn gate(limits: &LimitArgs, wait: Duration, reporter: Reporter) -> Result<Admiss
     let classes = PROBES
         .iter()
         .fold(builder.mcp().only(MCP), |classes, path| classes.health(path));
+    // Whoever looks after a task that holds a seat must not need another one.
+    let classes = ["server/discover", "tasks/get", "tasks/update", "tasks/cancel"]
+        .iter()
+        .fold(classes, |classes, method| classes.method(method, Class::EXEMPT));
     // Shared, since a tool of a session, or a task, works on when its response has ended.
     Ok(AdmissionGateLayer::new(builder.build()?)
         .classify(
@@ -128,6 +132,7 @@ fn gate(limits: &LimitArgs, wait: Duration, reporter: Reporter) -> Result<Admiss
 fn queue_wait(chain: &Chain, limits: &LimitArgs) -> Duration {
     const USUAL: Duration = Duration::from_secs(5);
     let wait = USUAL.min(chain.derived().commit_after() / 2);
+    let wait = limits.request_limit.map_or(wait, |limit| wait.min(limit / 2));
     limits.queue_wait.unwrap_or(wait)
 }
 

@@ -180,8 +180,10 @@ impl Papers {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = serde_json::Value::Object(arguments.unwrap_or_default());
-        let params: AskParams = serde_json::from_value(arguments)
-            .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
+        let params: AskParams = match serde_json::from_value(arguments) {
+            Ok(params) => params,
+            Err(error) => return Ok(failed(format!("the arguments cannot be read: {error}")).into()),
+        };
         if let Err(wrong) = check("question", &params.question, 2000) {
             return Ok(failed(wrong).into());
         }

@@ -8,14 +8,21 @@ use tokio::time::{Instant, sleep};
 use crate::serving::{Heard, Outcome, Server, Session};
 
 /// Two seconds for a request, and about three for an answer.
-const SLOW: [&str; 4] = ["--request-limit", "2s", "--fault", "stream=800ms"];
+const SLOW: [&str; 6] = [
+    "--search-limit",
+    "1s",
+    "--request-limit",
+    "2s",
+    "--fault",
+    "stream=800ms",
+];
 
 fn tasks() -> Value {
     json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } })
 }
 
 async fn send(server: &Server, method: &str, params: Value) -> Value {
-    let request = server.asking(method, "ask_papers", params, tasks());
+    let request = server.asking(method, params, tasks());
     Outcome::of(request.send().await.unwrap()).await.response
 }
 

@@ -95,20 +95,13 @@ impl Server {
     pub(crate) fn calling(&self, tool: &str, arguments: Value) -> RequestBuilder {
         self.asking(
             "tools/call",
-            tool,
             json!({ "name": tool, "arguments": arguments }),
             json!({}),
         )
     }
 
     /// Any request as revision 2026-07-28 has it.
-    pub(crate) fn asking(
-        &self,
-        method: &str,
-        name: &str,
-        mut params: Value,
-        capabilities: Value,
-    ) -> RequestBuilder {
+    pub(crate) fn asking(&self, method: &str, mut params: Value, capabilities: Value) -> RequestBuilder {
         params["_meta"] = json!({
             "progressToken": "p1",
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -121,9 +114,10 @@ impl Server {
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", method);
-        let request = match method {
-            "tools/call" => request.header("mcp-name", name),
-            _ => request,
+        let named = ["name", "taskId"].iter().find_map(|key| params[key].as_str());
+        let request = match named {
+            Some(name) => request.header("mcp-name", name),
+            None => request,
         };
         request.json(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
     }
