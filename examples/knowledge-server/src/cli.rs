@@ -159,6 +159,9 @@ pub struct LimitArgs {
     /// The model's whole answer.
     #[arg(long, default_value = "120s", value_parser = duration, value_name = "TIME")]
     pub answer_limit: Duration,
+    /// The most tokens that the model is asked for.
+    #[arg(long, default_value_t = 1024, value_name = "COUNT")]
+    pub answer_tokens: u32,
     /// One request and its answer [default: 120 s, or what the platforms in front allow].
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub request_limit: Option<Duration>,

@@ -52,14 +52,14 @@ pub(crate) async fn embedder(args: &EmbedArgs) -> Result<Arc<dyn Embedder>, Box<
 /// The database.
 pub(crate) async fn database(
     url: &str,
-    limit: Option<Duration>,
+    limits: Option<&LimitArgs>,
     embedder: &dyn Embedder,
 ) -> Result<PgStore, StoreError> {
     let mut settings = PgSettings::parse(url)?;
-    settings.pool_size = stack::POOL as usize;
-    if let Some(limit) = limit {
-        settings.query = limit;
-        settings.acquire = settings.acquire.min(limit);
+    if let Some(limits) = limits {
+        settings.pool_size = stack::pool(limits) as usize;
+        settings.query = limits.search_limit;
+        settings.acquire = settings.acquire.min(limits.search_limit);
     }
     PgStore::open(settings, embedder).await
 }
@@ -73,7 +73,7 @@ async fn store(
         let papers = args.papers.as_deref();
         return memory(embedder, papers, faults).await;
     };
-    let store = database(url, Some(args.limits.search_limit), embedder).await?;
+    let store = database(url, Some(&args.limits), embedder).await?;
     if faults.runaway() {
         store.inject(Some(Fault::Runaway));
     }
@@ -107,6 +107,7 @@ fn model_limits(args: &LimitArgs) -> ModelLimits {
         first_token: args.first_word_limit,
         between_tokens: args.next_word_limit,
         total: args.answer_limit,
+        answer_tokens: args.answer_tokens,
         ..usual
     }
 }

@@ -36,9 +36,6 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 /// The tool whose answers take long.
 pub(crate) const SLOW_TOOL: &str = "ask_papers";
 
-/// Connections to the database.
-pub(crate) const POOL: u32 = 8;
-
 /// The stack of tower-lifeline, from what was said on the command line. Its figures go to the recorder that is
 /// installed by then.
 ///
@@ -104,6 +101,11 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
     Ok(routes.layer(layers))
 }
 
+/// Connections to the database: one for whoever has a seat, and one for the probe.
+pub(crate) const fn pool(limits: &LimitArgs) -> u32 {
+    limits.seats.saturating_add(1)
+}
+
 fn gate(limits: &LimitArgs, wait: Duration, reporter: Reporter) -> Result<AdmissionGateLayer, ConfigError> {
     let limits = GateLimits::builder(limits.seats)
         .max_queue(limits.queue)
@@ -144,7 +146,7 @@ fn expected(args: &ServeArgs, wait: Duration) -> Setup {
         .queue_timeout(wait)
         .call("search", limits.search_limit);
     if args.database_url.is_some() {
-        setup = setup.database_pool(POOL);
+        setup = setup.database_pool(pool(limits));
     }
     if args.llm_url.is_some() {
         setup = setup.call("model.first_word", limits.first_word_limit);

@@ -1,10 +1,10 @@
-// Uses the knowledge server with an official TypeScript client: node use.mjs PARTS URL v1|v2.
+// Uses the knowledge server with an official TypeScript client: node use.mjs PARTS URL v1|v2 all|ask.
 // v1 speaks 2025-11-25; v2 negotiates. PARTS is the folder that the clients are installed in.
 
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const [parts, url, generation] = process.argv.slice(2);
+const [parts, url, generation, what] = process.argv.slice(2);
 const require = createRequire(pathToFileURL(`${parts}/package.json`));
 const load = (name) => import(pathToFileURL(require.resolve(name)));
 
@@ -32,6 +32,16 @@ const seats = async () => {
   const page = await (await fetch(url.replace(/mcp$/, "metrics"))).text();
   return Number(/^lifeline_gate_in_flight\{gate="mcp"\} (\S+)$/m.exec(page)?.[1] ?? 0);
 };
+
+if (what === "ask") {
+  const heard = [];
+  const onprogress = ({ progress, message }) => heard.push([progress, message]);
+  const answer = await call("ask_papers", question, { onprogress });
+  const { structuredContent, isError, content } = answer;
+  const seen = { version, is_error: isError, answer: structuredContent, text: content[0].text, progress: heard };
+  console.log(JSON.stringify(seen));
+  process.exit(0);
+}
 
 const tools = (await client.listTools()).tools.map((tool) => tool.name);
 const found = await call("search_papers", { query: "retries and overload", limit: 3 });

@@ -1,4 +1,4 @@
-"""Uses the knowledge server with the official Python client: python use.py URL [legacy|auto]."""
+"""Uses the knowledge server with the official Python client: python use.py URL legacy|auto all|ask."""
 
 import asyncio
 import json
@@ -19,7 +19,24 @@ def seats(url: str) -> float:
     return 0.0
 
 
-async def main(url: str, mode: str) -> None:
+async def ask(url: str, mode: str) -> None:
+    async with Client(url, mode=mode) as client:
+        heard = []
+
+        async def on_progress(progress, total, message):
+            heard.append([progress, message])
+
+        answer = await client.call_tool("ask_papers", QUESTION, progress_callback=on_progress)
+        print(json.dumps({
+            "version": client.protocol_version,
+            "is_error": answer.is_error,
+            "answer": answer.structured_content,
+            "text": answer.content[0].text,
+            "progress": heard,
+        }))
+
+
+async def everything(url: str, mode: str) -> None:
     async with Client(url, mode=mode) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         found = await client.call_tool("search_papers", {"query": "retries and overload", "limit": 3})
@@ -53,4 +70,5 @@ async def main(url: str, mode: str) -> None:
         }))
 
 
-asyncio.run(main(*sys.argv[1:3]))
+url, mode, what = sys.argv[1:4]
+asyncio.run((ask if what == "ask" else everything)(url, mode))

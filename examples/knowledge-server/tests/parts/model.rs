@@ -16,9 +16,20 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Takes the place of one that was at this URL.
+    pub(crate) fn start_at(url: &str) -> Self {
+        let port = url.trim_end_matches("/v1").rsplit(':').next().expect("a port");
+        Self::with(&[port])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let (part, address) = Part::start(
             Command::new("python3")
                 .arg(scripts().join("model.py"))
+                .args(arguments)
                 .env("PYTHONPATH", wheels())
                 .stderr(std::process::Stdio::null()),
         );

@@ -1,45 +1,8 @@
 //! The official clients of Python and TypeScript, in each revision that they speak.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::sync::OnceLock;
-
 use serde_json::Value;
 
-use crate::serving::Server;
-
-/// Where they are installed: once for the whole repository.
-fn parts() -> &'static PathBuf {
-    static PARTS: OnceLock<PathBuf> = OnceLock::new();
-    PARTS.get_or_init(|| {
-        let tests = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests"));
-        let parts = tests.join(".parts");
-        std::fs::create_dir_all(&parts).unwrap();
-        // One test at a time, each in a process of its own.
-        let install = Command::new("flock")
-            .arg(parts.join(".lock"))
-            .arg(tests.join("clients/install"))
-            .status();
-        assert!(
-            install.unwrap().success(),
-            "the official clients cannot be installed"
-        );
-        parts
-    })
-}
-
-async fn run(mut command: Command) -> Value {
-    let run = tokio::task::spawn_blocking(move || command.output().unwrap());
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = run.await.unwrap();
-    let told = String::from_utf8_lossy(&stderr);
-    assert!(status.success(), "{told}");
-    let said = String::from_utf8(stdout).unwrap();
-    serde_json::from_str(said.lines().last().expect(&told)).unwrap()
-}
+use crate::serving::{Server, python, typescript};
 
 /// What each of them has to see of a server that takes half a second for each piece of an answer.
 fn check(seen: &Value, version: &str) {
@@ -79,42 +42,60 @@ fn check(seen: &Value, version: &str) {
     assert!(released < 1.0, "a cancelled call held its seat for {released} s");
 }
 
-async fn python(mode: &str) -> Value {
-    let server = Server::start(&["--fault", "stream=500ms"]);
-    let mut command = Command::new(parts().join("python/bin/python"));
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/use.py"));
-    command.args([&server.mcp(), mode]);
-    run(command).await
-}
+/// Half a second for each piece of an answer.
+const PACED: [&str; 2] = ["--fault", "stream=500ms"];
 
-async fn typescript(generation: &str) -> Value {
-    let server = Server::start(&["--fault", "stream=500ms"]);
-    let mut command = Command::new("node");
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/use.mjs"));
-    command
-        .arg(parts().join("node"))
-        .args([&server.mcp(), generation]);
-    run(command).await
-}
+/// Two seconds for a request, and more than three for an answer.
+const SLOW: [&str; 6] = [
+    "--search-limit",
+    "1s",
+    "--request-limit",
+    "2s",
+    "--fault",
+    "stream=800ms",
+];
 
 #[tokio::test]
 async fn python_without_sessions() {
-    check(&python("auto").await, "2026-07-28");
+    check(&python(&Server::start(&PACED), "auto", "all").await, "2026-07-28");
 }
 
 #[tokio::test]
 async fn python_in_a_session() {
-    check(&python("legacy").await, "2025-11-25");
+    check(
+        &python(&Server::start(&PACED), "legacy", "all").await,
+        "2025-11-25",
+    );
 }
 
 #[tokio::test]
 async fn typescript_one_in_a_session() {
-    check(&typescript("v1").await, "2025-11-25");
+    check(
+        &typescript(&Server::start(&PACED), "v1", "all").await,
+        "2025-11-25",
+    );
 }
 
 #[tokio::test]
-async fn typescript_two() {
-    let seen = typescript("v2").await;
-    check(&seen, seen["version"].as_str().unwrap());
-    println!("negotiated {}", seen["version"]);
+async fn typescript_two_without_sessions() {
+    check(
+        &typescript(&Server::start(&PACED), "v2", "all").await,
+        "2026-07-28",
+    );
+}
+
+#[tokio::test]
+async fn in_a_session_they_come_back_for_an_answer_that_takes_longer_than_a_request() {
+    let server = Server::start(&SLOW);
+    for seen in [
+        python(&server, "legacy", "ask").await,
+        typescript(&server, "v1", "ask").await,
+    ] {
+        assert_eq!(seen["is_error"], false, "{seen}");
+        assert!(
+            seen["answer"]["answer"].as_str().unwrap().contains("[1]"),
+            "{seen}"
+        );
+        assert!(seen["progress"].as_array().unwrap().len() >= 3, "{seen}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The server as a process of its own, and a client that speaks HTTP and nothing more.
 
+mod clients;
 mod session;
 
 use std::io::{BufRead, BufReader};
@@ -12,6 +13,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+pub(crate) use self::clients::{python, typescript};
 pub(crate) use self::session::{Heard, Session};
 
 /// A server on a port of its own, which ends with the test.

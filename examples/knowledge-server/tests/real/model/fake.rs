@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 /// What is done with one connection.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Say(String),
     /// Says it every so many milliseconds, until nobody listens.
     Repeat(String, u64),
@@ -20,26 +20,26 @@ pub(super) enum Step {
 
 /// The server. Each connection gets the next script; the last one stays.
 #[derive(Debug)]
-pub(super) struct Fake {
-    pub(super) url: String,
+pub(crate) struct Fake {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
     gone: Arc<AtomicU32>,
 }
 
 /// The head of an event stream that ends with its connection.
-pub(super) const STREAM: &str =
+pub(crate) const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
-pub(super) fn say(text: impl Into<String>) -> Step {
+pub(crate) fn say(text: impl Into<String>) -> Step {
     Step::Say(text.into())
 }
 
-pub(super) fn token(text: &str) -> String {
+pub(crate) fn token(text: &str) -> String {
     format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n")
 }
 
 /// A response with a body of a known length.
-pub(super) fn response(status: &str, headers: &str, body: &str) -> Vec<Step> {
+pub(crate) fn response(status: &str, headers: &str, body: &str) -> Vec<Step> {
     let length = body.len();
     vec![say(format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -49,7 +49,7 @@ pub(super) fn response(status: &str, headers: &str, body: &str) -> Vec<Step> {
 // === impl Fake ===
 
 impl Fake {
-    pub(super) async fn serve(scripts: Vec<Vec<Step>>) -> Self {
+    pub(crate) async fn serve(scripts: Vec<Vec<Step>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -66,12 +66,12 @@ impl Fake {
     }
 
     /// The requests so far, heads and bodies.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
     /// Waits until a client has closed a connection that was still being written to, or held.
-    pub(super) async fn someone_left(&self) {
+    pub(crate) async fn someone_left(&self) {
         for _ in 0..200 {
             if self.gone.load(Ordering::SeqCst) > 0 {
                 return;

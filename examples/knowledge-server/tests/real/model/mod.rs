@@ -1,7 +1,7 @@
 //! The model clients, against a real model and against a server that misbehaves to order.
 
 mod embeddings;
-mod fake;
+pub(crate) mod fake;
 mod genuine;
 mod scripted;
 

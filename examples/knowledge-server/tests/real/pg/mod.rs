@@ -30,7 +30,7 @@ async fn open(settings: &PgSettings) -> PgStore {
 }
 
 /// The server processes of the store that are not idle.
-async fn active(admin: &Client) -> i64 {
+pub(crate) async fn active(admin: &Client) -> i64 {
     count(admin, "state <> 'idle'").await
 }
 
@@ -51,7 +51,7 @@ async fn processes(admin: &Client) -> Vec<i32> {
 }
 
 /// Waits until so many of the store's server processes are at work.
-async fn until_active(admin: &Client, wanted: i64) {
+pub(crate) async fn until_active(admin: &Client, wanted: i64) {
     for _ in 0..300 {
         if active(admin).await == wanted {
             return;
