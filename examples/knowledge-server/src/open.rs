@@ -59,7 +59,8 @@ pub(crate) async fn database(
     if let Some(limits) = limits {
         settings.pool_size = stack::pool(limits) as usize;
         settings.query = limits.search_limit;
-        settings.acquire = settings.acquire.min(limits.search_limit);
+        // So that a pool without a free connection is told as that.
+        settings.acquire = settings.acquire.min(limits.search_limit / 2);
     }
     PgStore::open(settings, embedder).await
 }

@@ -86,31 +86,56 @@ impl Call {
     ) -> Result<T, ErrorData> {
         let listener = self.listener.take();
         self.run(async {
-            let Some((peer, token)) = listener else {
-                return work.await;
-            };
-            let mut work = pin!(work);
-            tokio::select! {
-                biased;
-                done = &mut work => done,
-                () = tell(peer, token, sofar) => work.await,
+            match listener {
+                Some((peer, token)) => telling(&peer, &token, sofar, work).await,
+                None => work.await,
             }
         })
         .await
     }
 }
 
-/// Ends when nobody listens, or nothing more will be said.
-async fn tell(peer: Peer<RoleServer>, token: ProgressToken, mut sofar: watch::Receiver<Sofar>) {
+/// Does `work`, and tells of it. A notification that has begun goes out before the end of the work is known to
+/// anybody: rmcp sends it by itself, and it must not come after the response.
+async fn telling<T>(
+    peer: &Peer<RoleServer>,
+    token: &ProgressToken,
+    mut sofar: watch::Receiver<Sofar>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
     let mut progress = 0.0;
-    while sofar.changed().await.is_ok() {
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            news = sofar.changed() => if news.is_err() {
+                return work.await;
+            },
+        }
         progress += 1.0;
         let message = in_words(&sofar.borrow_and_update());
         let told = ProgressNotificationParam::new(token.clone(), progress).with_message(message);
-        if peer.notify_progress(told).await.is_err() {
-            return;
+        let mut told = pin!(peer.notify_progress(told));
+        let mut done = None;
+        let heard = loop {
+            tokio::select! {
+                biased;
+                heard = &mut told => break heard.is_ok(),
+                work = &mut work, if done.is_none() => done = Some(work),
+            }
+        };
+        if let Some(done) = done {
+            return done;
         }
-        sleep(BETWEEN_NEWS).await;
+        if !heard {
+            return work.await;
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            () = sleep(BETWEEN_NEWS) => (),
+        }
     }
 }
 

@@ -55,6 +55,7 @@ async fn a_paper_that_was_found_can_be_shown() {
         shown.response["result"]["structuredContent"]["title"],
         paper["title"]
     );
+    assert!(shown.progress.is_empty(), "what takes no time has no progress");
     assert!(shown.text(false).contains(paper["summary"].as_str().unwrap()));
 }
 

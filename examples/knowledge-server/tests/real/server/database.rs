@@ -56,7 +56,10 @@ async fn whoever_leaves_or_cancels_takes_the_query_along() {
     let began = Instant::now();
     let priming = Heard::until(session.ask(2).await, |_| true);
     let priming = timeout(Duration::from_millis(500), priming);
-    assert!(priming.await.is_err(), "it has nothing to say, and its client leaves");
+    assert!(
+        priming.await.is_err(),
+        "it has nothing to say, and its client leaves"
+    );
     until_active(&admin, 1).await;
     sleep(Duration::from_millis(500)).await;
     assert_eq!((crate::pg::active(&admin).await, server.seats().await), (1, 1.0));
@@ -113,6 +116,9 @@ async fn a_database_that_crashes_or_hangs_is_an_error_in_time() {
     works(&server).await;
 
     // Its processes are stopped: what the first calls held is not free when the next come.
+    let warm = (0..4).map(|_| server.ask().send());
+    join_all(warm).await;
+    server.until_seats(0.0, Duration::from_secs(1)).await;
     block_in_place(|| postgres.freeze());
     for told in ["given up after", "no connection came free"] {
         let began = Instant::now();
