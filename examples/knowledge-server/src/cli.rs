@@ -159,6 +159,9 @@ pub struct LimitArgs {
     /// The model's whole answer.
     #[arg(long, default_value = "120s", value_parser = duration, value_name = "TIME")]
     pub answer_limit: Duration,
+    /// How many papers an answer is written from. Each is some hundred words to read for the model.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20), value_name = "COUNT")]
+    pub passages: u32,
     /// The most tokens that the model is asked for.
     #[arg(long, default_value_t = 1024, value_name = "COUNT")]
     pub answer_tokens: u32,

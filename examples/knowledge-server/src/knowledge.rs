@@ -25,6 +25,8 @@ pub struct Knowledge {
     pub(crate) answerer: Arc<dyn Answerer>,
     /// How long each step may take.
     pub(crate) limits: StepLimits,
+    /// How many papers an answer is written from.
+    pub(crate) passages: usize,
     /// What goes wrong on purpose.
     pub(crate) faults: Faults,
 }
@@ -68,9 +70,6 @@ pub(crate) enum KnowledgeError {
     Model { error: ModelError, said: String },
 }
 
-/// What a question is answered from: more does not fit into a small model's prompt.
-const PASSAGES: usize = 6;
-
 // === impl Knowledge ===
 
 impl Knowledge {
@@ -102,7 +101,7 @@ impl Knowledge {
         deadline: &Deadline,
         sofar: &watch::Sender<Sofar>,
     ) -> Result<Answer, KnowledgeError> {
-        let hits = self.search(question, PASSAGES, deadline).await?;
+        let hits = self.search(question, self.passages, deadline).await?;
         sofar.send_modify(|sofar| sofar.found = hits.len());
         let text = self.answer(question, &hits, deadline, sofar).await;
         let text = text.map_err(|error| {

@@ -35,6 +35,7 @@ pub(crate) async fn knowledge(args: &ServeArgs) -> Result<Knowledge, Box<dyn Err
         embedder,
         answerer: answerer(args)?,
         limits: steps(&args.limits),
+        passages: args.limits.passages as usize,
         faults,
     })
 }

@@ -85,7 +85,9 @@ impl Events {
 #[async_trait]
 impl EventStore for Events {
     async fn store_event(&self, stream: &str, event: &ServerSseMessage) -> Result<String, EventStoreError> {
-        Ok(self.kept().put(stream, event.clone(), Instant::now()))
+        Ok(self
+            .kept()
+            .put(stream, event.clone(), size(event), Instant::now()))
     }
 
     async fn replay_events_after(&self, id: &str) -> Result<EventStream, EventStoreError> {
@@ -96,7 +98,7 @@ impl EventStore for Events {
 // === impl Kept ===
 
 impl Kept {
-    fn put(&mut self, name: &str, mut event: ServerSseMessage, now: Instant) -> String {
+    fn put(&mut self, name: &str, mut event: ServerSseMessage, bytes: usize, now: Instant) -> String {
         if !self.streams.contains_key(name) {
             self.forget(now);
         }
@@ -109,7 +111,6 @@ impl Kept {
         });
         let id = format!("{name}/{}", stream.first + stream.events.len() as u64);
         event.event_id = Some(id.clone());
-        let bytes = size(&event);
         stream.is_over |= is_last(&event);
         stream.touched = now;
         stream.events.push_back((event, bytes));
@@ -150,14 +151,21 @@ impl Kept {
         old.iter().for_each(|name| self.remove(name));
     }
 
-    /// Who was not heard of for longest goes first, but never `but`.
+    /// Who was not heard of for longest goes first, and who is over before who is not; never `but`. A quarter goes
+    /// at once, so that not every event has to look at all streams.
     fn make_room(&mut self, but: &str) {
-        while self.bytes > MOST_BYTES {
-            let others = self.streams.iter().filter(|(name, _)| *name != but);
-            let oldest = others.min_by_key(|(_, stream)| (!stream.is_over, stream.touched));
-            let Some(name) = oldest.map(|(name, _)| name.clone()) else {
+        if self.bytes <= MOST_BYTES {
+            return;
+        }
+        let others = self.streams.iter().filter(|(name, _)| *name != but);
+        let mut others: Vec<(bool, Instant, String)> = others
+            .map(|(name, stream)| (!stream.is_over, stream.touched, name.clone()))
+            .collect();
+        others.sort_unstable();
+        for (_, _, name) in others {
+            if self.bytes <= MOST_BYTES / 4 * 3 {
                 return;
-            };
+            }
             self.remove(&name);
         }
     }
@@ -184,4 +192,69 @@ fn size(event: &ServerSseMessage) -> usize {
         + message.map_or(0, |message| {
             serde_json::to_vec(message).map_or(0, |json| json.len())
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+    use rmcp::model::{EmptyResult, RequestId, ServerResult};
+
+    use super::*;
+
+    fn priming() -> ServerSseMessage {
+        ServerSseMessage::retry(Duration::from_secs(1))
+    }
+
+    fn response() -> ServerSseMessage {
+        let result = ServerResult::EmptyResult(EmptyResult {});
+        ServerSseMessage::from_message(ServerJsonRpcMessage::response(result, RequestId::Number(1)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_is_heard_from_where_it_was_left_to_its_end() {
+        let events = Events::default();
+        let first = events.store_event("a", &priming()).await.unwrap();
+        events.store_event("b", &priming()).await.unwrap();
+        let rest = events.after(&first).unwrap().collect::<Vec<_>>();
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            events.store_event("a", &priming()).await.unwrap();
+            events.store_event("a", &response()).await.unwrap();
+        };
+        let (rest, ()) = tokio::join!(rest, later);
+        let ids: Vec<_> = rest.into_iter().filter_map(|event| event.event_id).collect();
+        assert_eq!(ids, ["a/1", "a/2"]);
+        assert!(events.after("a/2").unwrap().next().await.is_none());
+        for foreign in ["c/0", "a", "a/x", "0", ""] {
+            assert!(events.after(foreign).is_err(), "{foreign}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_has_bounds() {
+        let events = Events::default();
+        for _ in 0..MOST_EVENTS * 3 {
+            events.store_event("a", &priming()).await.unwrap();
+        }
+        let kept = events.after("a/0").unwrap().take(1).collect::<Vec<_>>().await;
+        let oldest = format!("a/{}", MOST_EVENTS * 2);
+        assert_eq!(kept[0].event_id.as_deref(), Some(oldest.as_str()));
+        // Larger ones, since a million small ones take a while.
+        let bytes = MOST_BYTES / 100;
+        for stream in 0..200 {
+            events
+                .kept()
+                .put(&stream.to_string(), response(), bytes, Instant::now());
+        }
+        assert!(events.kept().bytes <= MOST_BYTES);
+        assert!(events.kept().streams.len() > 70);
+        assert!(events.after("a/90").is_ok(), "what is not over goes last");
+        tokio::time::advance(KEPT + Duration::from_secs(1)).await;
+        events.store_event("new", &priming()).await.unwrap();
+        assert_eq!(
+            events.kept().streams.len(),
+            2,
+            "what is over is forgotten in time"
+        );
+    }
 }

@@ -50,6 +50,32 @@ async fn probes_and_figures_are_there() {
     );
 }
 
+#[tokio::test]
+async fn logs_have_the_request_and_none_of_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = Server::start_with(
+        &["--fault", "model=10ms"],
+        std::fs::File::create(&log).unwrap().into(),
+    );
+    let mut request = server.ask().build().unwrap();
+    request.url_mut().set_query(Some("key=sesame-1"));
+    let headers = request.headers_mut();
+    headers.insert("authorization", "Bearer sesame-2".parse().unwrap());
+    headers.insert("x-request-id", "mine-7".parse().unwrap());
+    let answer = server.http.execute(request).await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-request-id"]),
+        (200, &"mine-7".parse().unwrap())
+    );
+    Outcome::of(answer).await.text(false);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("FAILS ON PURPOSE"), "{log}");
+    let line = log.lines().find(|line| line.contains("answered")).unwrap();
+    assert!(line.contains("mine-7") && line.contains("status=200"), "{line}");
+    assert!(!log.contains("sesame"), "{log}");
+}
+
 #[test]
 fn what_does_not_fit_the_platform_is_told() {
     let (code, told) = check(&["--behind", "heroku,nginx"]);

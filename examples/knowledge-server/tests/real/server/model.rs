@@ -52,7 +52,10 @@ async fn each_way_of_a_model_to_fail_is_told_and_the_next_call_works() {
             with(begun(), Step::Repeat(token("more "), 50)),
             "the model's answer took longer than",
         ),
-        (response("429 Too Many Requests", "", ""), "the model refused the request (429)"),
+        (
+            response("429 Too Many Requests", "", ""),
+            "the model refused the request (429)",
+        ),
         (
             response("200 OK", "content-type: text/html\r\n", "<html>"),
             "cannot be understood",
@@ -90,7 +93,14 @@ async fn a_model_that_is_killed_is_told() {
     let mut model = tokio::task::spawn_blocking(Model::start).await.unwrap();
     let server = server(
         &model.url(),
-        &["--answer-tokens", "3000", "--next-word-limit", "600ms"],
+        &[
+            "--answer-tokens",
+            "3000",
+            "--passages",
+            "2",
+            "--next-word-limit",
+            "600ms",
+        ],
     );
     let session = Session::open(&server).await;
     let half = |message: &serde_json::Value| message["params"]["progress"].as_f64() >= Some(2.0);
