@@ -81,10 +81,13 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(hold) = self.at_once(&request) else {
-            return AdmissionGateFuture {
-                state: self.look_and_call(request),
-            };
+        let hold = match self.at_once(&request) {
+            Ok(hold) => hold,
+            Err(class) => {
+                return AdmissionGateFuture {
+                    state: self.look_and_call(request, class),
+                };
+            }
         };
         let calling = Calling::of(&request, Some(hold), false);
         let response = self.inner.call(request);
@@ -95,16 +98,16 @@ where
 }
 
 impl<S> AdmissionGateService<S> {
-    /// A seat, where it takes no look at the request and no wait.
+    /// A seat, where it takes no more than the class and no wait.
     #[inline]
-    fn at_once<B>(&mut self, request: &Request<B>) -> Option<Hold> {
-        if !self.is_ready || !self.is_plain || self.front.class(&RequestHead::of(request)) != Class::STANDARD
-        {
-            return None;
+    fn at_once<B>(&mut self, request: &Request<B>) -> Result<Hold, Class> {
+        let class = self.front.class(&RequestHead::of(request));
+        if !self.is_ready || !self.is_plain || class != Class::STANDARD {
+            return Err(class);
         }
-        let entry = self.front.root.core.take()?;
+        let entry = self.front.root.core.take().ok_or(class)?;
         self.is_ready = false;
-        Some(Seat::new(self.front.root.clone(), entry).into_hold())
+        Ok(Seat::new(self.front.root.clone(), entry).into_hold())
     }
 
     #[inline]
@@ -122,14 +125,13 @@ impl<S> AdmissionGateService<S> {
 
     #[cold]
     #[inline(never)]
-    fn look_and_call<B>(&mut self, mut request: Request<B>) -> State<S, B>
+    fn look_and_call<B>(&mut self, mut request: Request<B>, class: Class) -> State<S, B>
     where
         S: Service<Request<B>> + Clone,
         B: Body,
     {
         let front = &self.front;
         let head = RequestHead::of(&request);
-        let class = front.class(&head);
         if class.is_exempt() {
             return self.go_in(request, class.index(), None);
         }

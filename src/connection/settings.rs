@@ -83,6 +83,30 @@ impl SocketSettings {
         }
     }
 
+    /// `TCP_NODELAY`.
+    #[must_use]
+    pub const fn has_nodelay(&self) -> bool {
+        self.nodelay
+    }
+
+    /// `TCP_NOTSENT_LOWAT`, in bytes. `None`: as the system does.
+    #[must_use]
+    pub const fn notsent_lowat(&self) -> Option<u32> {
+        self.notsent_lowat
+    }
+
+    /// `SO_SNDBUF`, in bytes. `None`: as the system does.
+    #[must_use]
+    pub const fn send_buffer(&self) -> Option<u32> {
+        self.send_buffer
+    }
+
+    /// `TCP_USER_TIMEOUT`. `None`: off.
+    #[must_use]
+    pub const fn user_timeout(&self) -> Option<Duration> {
+        self.user_timeout
+    }
+
     /// Sets what it can, and tells `refused` what it could not.
     pub(super) fn apply(
         &self,

@@ -21,14 +21,15 @@ pub struct LifelineBuilder {
     pub(super) strictness: Strictness,
     pub(super) gate: GateChoice,
     pub(super) health: Vec<String>,
-    pub(super) phases: Option<PhaseLimits>,
+    pub(super) mcp: Vec<String>,
+    pub(super) phases: Choice<PhaseLimits>,
     pub(super) per_request: Option<PerRequest>,
     pub(super) heartbeat: Option<HeartbeatSettings>,
     pub(super) progress: Option<Progress>,
     pub(super) slow_clients: Choice<SlowClientLimits>,
-    pub(super) request_body: Option<RequestBodyLimits>,
+    pub(super) request_body: Choice<RequestBodyLimits>,
     pub(super) expected: Setup,
-    pub(super) stamps_all: bool,
+    pub(super) is_lean: bool,
     pub(super) reporter: Reporter,
     #[cfg(feature = "serve")]
     pub(super) server: Option<ServeSettings>,
@@ -47,7 +48,6 @@ pub(super) enum GateChoice {
         max_in_flight: u32,
         max_queue: Option<u32>,
         queue_timeout: Option<Duration>,
-        key_share: Option<u32>,
     },
     Own(AdmissionGateLayer),
     Off,
@@ -68,17 +68,17 @@ impl LifelineBuilder {
                 max_in_flight: MAX_IN_FLIGHT,
                 max_queue: None,
                 queue_timeout: None,
-                key_share: None,
             },
             health: Vec::new(),
-            phases: None,
+            mcp: Vec::new(),
+            phases: Choice::Usual,
             per_request: None,
             heartbeat: None,
             progress: None,
             slow_clients: Choice::Usual,
-            request_body: None,
+            request_body: Choice::Usual,
             expected: Setup::new(),
-            stamps_all: false,
+            is_lean: false,
             reporter: Reporter::log(),
             #[cfg(feature = "serve")]
             server: None,
@@ -96,24 +96,25 @@ impl LifelineBuilder {
     /// It should be what the narrowest thing behind the server can take: the connections of a database pool, the
     /// slots of a model.
     pub fn max_in_flight(mut self, seats: u32) -> Self {
-        self.limits(|max_in_flight, _, _, _| *max_in_flight = seats);
+        self.limits(|max_in_flight, _, _| *max_in_flight = seats);
         self
     }
 
-    /// So many requests may wait for a seat. Default: as many as there are seats.
+    /// So many requests may wait for a seat. Default: twice as many as there are seats.
     pub fn max_queue(mut self, places: u32) -> Self {
-        self.limits(|_, max_queue, _, _| *max_queue = Some(places));
+        self.limits(|_, max_queue, _| *max_queue = Some(places));
         self
     }
 
     /// How long a request may wait for a seat. Default: that of [`GateLimits`](crate::GateLimits), or half of the time to the early
     /// commit where that is shorter, so that a refusal can still have a status.
     pub fn queue_timeout(mut self, limit: Duration) -> Self {
-        self.limits(|_, _, queue_timeout, _| *queue_timeout = Some(limit));
+        self.limits(|_, _, queue_timeout| *queue_timeout = Some(limit));
         self
     }
 
-    /// A gate of one's own, with classes and keys.
+    /// A gate of one's own, with classes and keys. It takes the place of whatever was said of seats, queue and wait
+    /// before it, as these take its place after it.
     pub fn gate(mut self, gate: AdmissionGateLayer) -> Self {
         self.gate = GateChoice::Own(gate);
         self
@@ -126,20 +127,38 @@ impl LifelineBuilder {
     }
 
     /// Requests to this path need no seat: probes have to be answered while everything is taken. For the gate that is
-    /// made here; one's own has a classifier of its own.
+    /// made here; beside one of one's own, which has a classifier of its own, it is refused.
     pub fn health(mut self, path: impl Into<String>) -> Self {
         self.health.push(path.into());
         self
     }
 
-    /// The limits of head, silence and total. Default: those of [`PhaseLimits`], their total no longer than the
-    /// platforms allow.
-    pub const fn phases(mut self, limits: PhaseLimits) -> Self {
-        self.phases = Some(limits);
+    /// MCP is served at this path, as the layer sees it: `ping`, `initialize`, `tools/list` and notifications need no
+    /// seat there, and streams that stay open for hours have 1024 of their own. See [`McpClasses`](crate::McpClasses).
+    ///
+    /// Elsewhere nothing but a seat lets a request in, whatever it says of itself: other handlers do not check what
+    /// MCP's headers say. So a subscription that is not served here holds a seat of everybody's for as long as it lasts.
+    /// For the gate that is made here; beside one of one's own it is refused.
+    pub fn mcp(mut self, path: impl Into<String>) -> Self {
+        self.mcp.push(path.into());
         self
     }
 
-    /// Derives the limits of a request from those of the stack.
+    /// The limits of head, silence and total. Default: those of [`PhaseLimits`], their total no longer than the
+    /// platforms allow. The total is the deadline of every request, too.
+    pub fn phases(mut self, limits: PhaseLimits) -> Self {
+        self.phases = Choice::Own(limits);
+        self
+    }
+
+    /// Answers may take as long as they like, and requests have no deadline but one that came with them.
+    pub fn without_phases(mut self) -> Self {
+        self.phases = Choice::Off;
+        self
+    }
+
+    /// Derives the limits of a request from those of the stack. A total that is longer than the stack's never runs
+    /// out: the deadline, which is the same for every request, comes first.
     pub fn phases_per_request(
         mut self,
         derive: impl Fn(&RequestHead<'_>, PhaseLimits) -> PhaseLimits + Send + Sync + 'static,
@@ -171,15 +190,21 @@ impl LifelineBuilder {
         self
     }
 
-    /// Clients may be as slow as they like.
+    /// Clients may be as slow as they like, also for the server of `Lifeline::serve`.
     pub fn without_slow_clients(mut self) -> Self {
         self.slow_clients = Choice::Off;
         self
     }
 
     /// How slow an upload may be. Default: [`RequestBodyLimits`]'.
-    pub const fn request_body(mut self, limits: RequestBodyLimits) -> Self {
-        self.request_body = Some(limits);
+    pub fn request_body(mut self, limits: RequestBodyLimits) -> Self {
+        self.request_body = Choice::Own(limits);
+        self
+    }
+
+    /// Uploads may be as slow as they like. Whose call a body makes is still read in passing.
+    pub fn without_request_body(mut self) -> Self {
+        self.request_body = Choice::Off;
         self
     }
 
@@ -190,13 +215,16 @@ impl LifelineBuilder {
         self
     }
 
-    /// Puts the [`Deadline`](crate::Deadline) into the extensions of every request.
+    /// Sends plain requests a shorter way, which costs them a third: a GET or HEAD over HTTP/1.1, without a body, that
+    /// does not accept event streams goes through the gate and the phases only.
     ///
-    /// Without this, a plain request (a GET or HEAD over HTTP/1.1, without a body, that does not accept event streams)
-    /// goes a shorter way through the stack and has none: its total is limited all the same, but a handler that wants
-    /// to hold its own calls to the deadline does not find it.
-    pub const fn deadline_for_all(mut self) -> Self {
-        self.stamps_all = true;
+    /// What such a request goes without: the [`Deadline`](crate::Deadline) in its extensions, so that a handler with
+    /// `Extension<Deadline>` refuses it; the time in the queue as a part of its total; and, where its answer has at most
+    /// 64 KiB, the guard. It is for servers whose connections are watched (`serve`, `IoGuard::listen`), and has no effect
+    /// on requests that carry a deadline or settings of their own, nor together with
+    /// [`phases_per_request`](Self::phases_per_request).
+    pub const fn lean(mut self) -> Self {
+        self.is_lean = true;
         self
     }
 
@@ -206,18 +234,16 @@ impl LifelineBuilder {
         self
     }
 
-    /// What the server of [`Lifeline::serve`](super::Lifeline::serve) allows connections. Default: [`ServeSettings`]', with the time for
-    /// idle connections and the drain that follow from the platforms.
+    /// What the server of [`Lifeline::serve`](super::Lifeline::serve) allows connections. Default: [`ServeSettings`]',
+    /// with the time for idle connections and the drain that follow from the platforms. How slow a client may be is what
+    /// the [stack](Self::slow_clients) says, unless these settings say something else than their default.
     #[cfg(feature = "serve")]
     pub const fn server(mut self, settings: ServeSettings) -> Self {
         self.server = Some(settings);
         self
     }
 
-    fn limits(
-        &mut self,
-        set: impl FnOnce(&mut u32, &mut Option<u32>, &mut Option<Duration>, &mut Option<u32>),
-    ) {
+    fn limits(&mut self, set: impl FnOnce(&mut u32, &mut Option<u32>, &mut Option<Duration>)) {
         if !matches!(self.gate, GateChoice::Limits { .. }) {
             self.gate = Self::new(Chain::direct()).gate;
         }
@@ -225,10 +251,9 @@ impl LifelineBuilder {
             max_in_flight,
             max_queue,
             queue_timeout,
-            key_share,
         } = &mut self.gate
         {
-            set(max_in_flight, max_queue, queue_timeout, key_share);
+            set(max_in_flight, max_queue, queue_timeout);
         }
     }
 }

@@ -8,20 +8,24 @@ use super::builder::{Choice, GateChoice, LifelineBuilder};
 use super::layer::{Layers, LifelineLayer};
 use super::live::LivePhases;
 use super::surroundings::Surroundings;
-use crate::admission_gate::{AdmissionGate, AdmissionGateLayer, GateLimits, McpClasses};
+use crate::admission_gate::{AdmissionGate, AdmissionGateLayer, Class, GateLimits, McpClasses};
 use crate::error::ConfigError;
+use crate::gate::MAX_SEATS;
 use crate::phase::PhaseLimits;
 use crate::phase_timeout::PhaseTimeoutLayer;
 use crate::platform::{Derived, Setup, verify};
-use crate::request_body::RequestBodyLayer;
+use crate::request_body::{RequestBodyLayer, RequestBodyLimits};
 use crate::request_deadline::DeadlineLayer;
+use crate::request_head::RequestHead;
 #[cfg(feature = "serve")]
 use crate::serve::ServeSettings;
+use crate::slow_client::SlowClientLimits;
 use crate::slow_client_guard::SlowClientGuardLayer;
 use crate::sse_heartbeat::{EarlyCommit, HeartbeatSettings, SseHeartbeatLayer};
 
-/// A gate with so many seats refuses nobody.
-const NO_LIMIT: u32 = 1 << 20;
+/// A stall that no connection lives to see, and that can still be added to a moment.
+#[cfg(feature = "serve")]
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl LifelineBuilder {
     /// Makes the stack.
@@ -32,37 +36,39 @@ impl LifelineBuilder {
     pub fn build(self) -> Result<Lifeline, ConfigError> {
         let derived = self.chain.derived();
         let phases = self.chosen_phases(&derived)?;
+        let request_body = self.chosen_request_body()?;
         let heartbeat = self.chosen_heartbeat(&derived)?;
         let (gate, limits) = self.chosen_gate(&heartbeat)?;
         #[cfg(feature = "serve")]
         let server = self.chosen_server()?;
-        let setup = self.setup(&derived, &phases, &heartbeat, limits);
+        let setup = self.setup(&derived, &phases, &heartbeat, limits, &request_body);
         #[cfg(feature = "serve")]
         let setup = described(setup, &server, self.server.is_some());
         let findings = verify(&self.chain, &setup, self.strictness)?;
+        let is_lean = self.is_lean && self.per_request.is_none();
         let live = LivePhases::new(phases, self.per_request);
         let deadline = match phases.total() {
             Some(total) => DeadlineLayer::new(total)?,
             None => DeadlineLayer::unlimited(),
         };
-        let guard = match self.slow_clients {
-            Choice::Usual => SlowClientGuardLayer::default(),
-            Choice::Own(limits) => SlowClientGuardLayer::new(limits),
-            Choice::Off => SlowClientGuardLayer::off(),
+        let slow_clients = match self.slow_clients {
+            Choice::Usual => Some(SlowClientLimits::new()),
+            Choice::Own(limits) => Some(limits),
+            Choice::Off => None,
         };
+        let guard = slow_clients.map_or_else(SlowClientGuardLayer::off, SlowClientGuardLayer::new);
         let beat = SseHeartbeatLayer::new(heartbeat).with_reporter(self.reporter.clone());
         let layers = Layers {
             deadline: deadline.with_reporter(self.reporter.clone()),
             guard: guard.with_reporter(self.reporter.clone()),
-            request_body: RequestBodyLayer::new(self.request_body.unwrap_or_default())
-                .with_reporter(self.reporter.clone()),
+            request_body: RequestBodyLayer::new(request_body).with_reporter(self.reporter.clone()),
             heartbeat: match self.progress {
                 Some(progress) => beat.with_progress(progress),
                 None => beat,
             },
             gate,
             phases: PhaseTimeoutLayer::per_request(live).with_reporter(self.reporter.clone()),
-            stamps_all: self.stamps_all,
+            is_lean,
             surroundings: Surroundings::default(),
         };
         let layer = LifelineLayer {
@@ -71,6 +77,9 @@ impl LifelineBuilder {
         Ok(Lifeline {
             chain: self.chain,
             findings,
+            heartbeat,
+            slow_clients,
+            request_body,
             layer,
             #[cfg(feature = "serve")]
             server,
@@ -80,9 +89,19 @@ impl LifelineBuilder {
     }
 
     fn chosen_phases(&self, derived: &Derived) -> Result<PhaseLimits, ConfigError> {
-        if let Some(own) = self.phases {
-            return Ok(own);
+        match self.phases {
+            Choice::Usual => Self::usual_phases(derived),
+            Choice::Own(own) => Ok(own),
+            Choice::Off => PhaseLimits::builder()
+                .without_head()
+                .without_read()
+                .without_total()
+                .build(),
         }
+    }
+
+    /// What follows from the platforms.
+    pub(super) fn usual_phases(derived: &Derived) -> Result<PhaseLimits, ConfigError> {
         let usual = PhaseLimits::new();
         let Some(total) = derived.total().filter(|total| Some(*total) < usual.total()) else {
             return Ok(usual);
@@ -94,6 +113,18 @@ impl LifelineBuilder {
             .head(within(usual.head()))
             .read(within(usual.read()))
             .build()
+    }
+
+    fn chosen_request_body(&self) -> Result<RequestBodyLimits, ConfigError> {
+        match self.request_body {
+            Choice::Usual => Ok(RequestBodyLimits::new()),
+            Choice::Own(own) => Ok(own),
+            Choice::Off => RequestBodyLimits::builder()
+                .without_idle()
+                .without_total()
+                .without_min_rate()
+                .build(),
+        }
     }
 
     fn chosen_heartbeat(&self, derived: &Derived) -> Result<HeartbeatSettings, ConfigError> {
@@ -111,20 +142,23 @@ impl LifelineBuilder {
         heartbeat: &HeartbeatSettings,
     ) -> Result<(AdmissionGateLayer, Option<GateLimits>), ConfigError> {
         let limits = match &self.gate {
+            GateChoice::Own(_) if !(self.health.is_empty() && self.mcp.is_empty()) => {
+                return Err(ConfigError::new(
+                    "`health` and `mcp` classify requests for the gate that is made from limits, and a gate of one's own \
+                     does not ask them: tell its classifier (`McpClasses::health`, `McpClasses::only`)"
+                        .to_owned(),
+                ));
+            }
             GateChoice::Own(gate) => return Ok((gate.clone(), None)),
             GateChoice::Off => None,
             GateChoice::Limits {
                 max_in_flight,
                 max_queue,
                 queue_timeout,
-                key_share,
             } => {
                 let mut limits = GateLimits::builder(*max_in_flight);
                 if let Some(places) = max_queue {
                     limits = limits.max_queue(*places);
-                }
-                if let Some(share) = key_share {
-                    limits = limits.key_share(*share);
                 }
                 let usual = limits.build()?.queue_timeout();
                 let before_commit = match heartbeat.commit() {
@@ -137,14 +171,26 @@ impl LifelineBuilder {
         };
         let seats = match limits {
             Some(limits) => limits,
-            None => GateLimits::builder(NO_LIMIT).build()?,
+            // A gate with so many seats refuses nobody.
+            None => GateLimits::builder(MAX_SEATS).build()?,
         };
         let mut builder = AdmissionGate::builder(seats).reporter(self.reporter.clone());
-        let classes: McpClasses = builder.mcp();
-        let classes = self
-            .health
-            .iter()
-            .fold(classes, |classes, path| classes.health(path));
+        if self.mcp.is_empty() {
+            let health = self.health.clone();
+            let classify = move |head: &RequestHead<'_>| {
+                let is_probe = health.iter().any(|path| path == head.uri().path());
+                if is_probe { Class::EXEMPT } else { Class::STANDARD }
+            };
+            let gate = AdmissionGateLayer::new(builder.build()?).classify(classify);
+            return Ok((gate, limits));
+        }
+        let mut classes: McpClasses = builder.mcp();
+        for path in &self.mcp {
+            classes = classes.only(path);
+        }
+        for path in &self.health {
+            classes = classes.health(path);
+        }
         let gate = AdmissionGateLayer::new(builder.build()?).classify(classes);
         Ok((gate, limits))
     }
@@ -156,6 +202,7 @@ impl LifelineBuilder {
         phases: &PhaseLimits,
         heartbeat: &HeartbeatSettings,
         limits: Option<GateLimits>,
+        request_body: &RequestBodyLimits,
     ) -> Setup {
         let mut setup = self.expected.clone().with_derived(derived);
         if self.heartbeat.is_some() {
@@ -169,11 +216,11 @@ impl LifelineBuilder {
                 _ => setup.commit_after(heartbeat.commit_after()),
             };
         }
-        if let Some(own) = self.phases {
-            setup = match own.total() {
-                Some(total) => setup.total(total),
-                None => setup,
-            };
+        // A total that nobody chose and that does not come from the platforms cuts healthy answers all the same.
+        if let Some(total) = phases.total() {
+            if self.phases.own().is_some() || Some(total) != derived.total() {
+                setup = setup.total(total);
+            }
         }
         if let Some(head) = phases.head() {
             setup = setup.head(head);
@@ -186,7 +233,7 @@ impl LifelineBuilder {
                 .max_in_flight(limits.max_in_flight())
                 .queue_timeout(limits.queue_timeout());
         }
-        match self.request_body.unwrap_or_default().total() {
+        match request_body.total() {
             Some(total) => setup.request_total(total),
             None => setup,
         }
@@ -194,9 +241,26 @@ impl LifelineBuilder {
 
     #[cfg(feature = "serve")]
     fn chosen_server(&self) -> Result<ServeSettings, ConfigError> {
-        match self.server {
-            Some(own) => Ok(own),
-            None => self.usual_server(),
+        let Some(own) = self.server else {
+            return self.usual_server();
+        };
+        if *own.slow_clients() != SlowClientLimits::new() {
+            return Ok(own);
+        }
+        own.to_builder().slow_clients(self.connection_limits()?).build()
+    }
+
+    /// How slow the client of a connection may be: what the stack says of its answers.
+    #[cfg(feature = "serve")]
+    fn connection_limits(&self) -> Result<SlowClientLimits, ConfigError> {
+        match self.slow_clients {
+            Choice::Usual => Ok(SlowClientLimits::new()),
+            Choice::Own(own) => Ok(own),
+            Choice::Off => SlowClientLimits::builder()
+                .stall(FOREVER)
+                .without_min_rate()
+                .report_only()
+                .build(),
         }
     }
 
@@ -206,10 +270,9 @@ impl LifelineBuilder {
         let derived = self.chain.derived();
         let usual = ServeSettings::new();
         let idle = usual.keep_alive_idle().max(derived.keep_alive());
-        let mut settings = ServeSettings::builder().keep_alive_idle(idle);
-        if let Some(limits) = self.slow_clients.own() {
-            settings = settings.slow_clients(*limits);
-        }
+        let settings = ServeSettings::builder()
+            .keep_alive_idle(idle)
+            .slow_clients(self.connection_limits()?);
         match derived.drain() {
             Some(bound) if bound < usual.drain_bound() => {
                 let delay = bound / 4;
@@ -238,7 +301,6 @@ fn described(setup: Setup, server: &ServeSettings, is_chosen: bool) -> Setup {
 // === impl Choice ===
 
 impl<T> Choice<T> {
-    #[cfg(feature = "serve")]
     const fn own(&self) -> Option<&T> {
         match self {
             Self::Own(own) => Some(own),

@@ -54,6 +54,7 @@ pub(super) struct Dress {
     pub(super) layers: Arc<Layers>,
     pub(super) cut: Option<CutHandle>,
     pub(super) is_head: bool,
+    pub(super) can_resume: bool,
 }
 
 // === impl LifelineFuture ===
@@ -132,7 +133,10 @@ impl Dress {
         B: Body<Error: Into<BoxError>> + Send + 'static,
         ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + 'static,
     {
-        let beating = self.layers.heartbeat.dress(response, self.is_head);
+        let beating = self
+            .layers
+            .heartbeat
+            .dress(response, self.is_head, self.can_resume);
         let answer = beating.map(ReplyBody::inner);
         let guarded = self.layers.guard.guard(answer, self.cut.take());
         guarded.map(LifelineBody::long)

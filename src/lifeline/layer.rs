@@ -29,8 +29,8 @@ pub(super) struct Layers {
     pub(super) heartbeat: SseHeartbeatLayer,
     pub(super) gate: AdmissionGateLayer,
     pub(super) phases: PhaseTimeoutLayer<LivePhases>,
-    /// Every request gets its deadline, and goes the long way.
-    pub(super) stamps_all: bool,
+    /// Plain requests go the short way.
+    pub(super) is_lean: bool,
     pub(super) surroundings: Surroundings,
 }
 

@@ -32,7 +32,7 @@ pub enum Limit {
 pub(super) struct Spoken(pub(super) Duration);
 
 /// A duration as a setting is written: `55s`, `350ms`, so that [`parse_duration`] reads the same again.
-pub(super) struct Written(pub(super) Duration);
+pub(crate) struct Written(pub(crate) Duration);
 
 const UNITS: [(&str, u64); 6] = [
     ("ns", 1),

@@ -84,6 +84,6 @@ pub use self::check::{Finding, Remedy, Severity, Strictness, check, verify};
 pub use self::derived::Derived;
 pub use self::limit::Limit;
 #[cfg(feature = "serde")]
-pub(crate) use self::limit::parse_duration;
+pub(crate) use self::limit::{Written, parse_duration};
 pub use self::row::{Buffering, Confidence, Platform};
 pub use self::setup::Setup;

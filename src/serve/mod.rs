@@ -99,6 +99,7 @@
 //!
 //! `examples/tls.rs` does it within TLS.
 
+mod chosen;
 mod connection;
 mod drain;
 mod exchange;

@@ -129,6 +129,18 @@ impl ServeSettings {
         self.0.max_connections_per_peer
     }
 
+    /// How slow a client may be before its connection is cut.
+    #[must_use]
+    pub const fn slow_clients(&self) -> &SlowClientLimits {
+        &self.0.slow_clients
+    }
+
+    /// What is set on each socket.
+    #[must_use]
+    pub const fn socket(&self) -> &SocketSettings {
+        &self.0.socket
+    }
+
     /// How often a connection is looked at: an eighth of the shortest limit, at most half a second, and as often as
     /// its streams.
     pub(super) fn between_looks(&self) -> Duration {

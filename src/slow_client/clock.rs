@@ -42,6 +42,8 @@ pub(crate) struct SlowClock {
     progress: u64,
     taken: u64,
     pace: Option<Pace>,
+    /// In which way the client is slow, as was said.
+    slow: Option<Slowness>,
 }
 
 /// Bytes have been waiting at every look so far.
@@ -50,8 +52,6 @@ struct Wait {
     /// When the last progress was seen, or the first of the wait.
     since: Instant,
     looked: Instant,
-    /// A stall was found that has not ended.
-    is_stalled: bool,
     /// What would have been cut was said.
     would_be_cut: bool,
 }
@@ -65,6 +65,7 @@ impl SlowClock {
             progress: 0,
             taken: 0,
             pace: limits.rate().map(Pace::new),
+            slow: None,
         }
     }
 
@@ -76,46 +77,61 @@ impl SlowClock {
         if let Some(pace) = &mut self.pace {
             pace.moved(usize::try_from(moved).unwrap_or(usize::MAX));
         }
-        let Some(wait) = &mut self.wait else {
+        let Some(mut wait) = self.wait.take() else {
             self.wait = sight.is_waited_for.then(|| Wait::since(now));
             return Finding::Fine;
         };
-        let recovered = if has_moved || !sight.is_waited_for {
-            wait.progress(now)
-        } else {
-            Finding::Fine
-        };
+        let waited = wait.look(limits.stall() / 2, now);
+        let idle = now.saturating_duration_since(wait.since);
         if !sight.is_waited_for {
             // It has caught up, and owes nothing.
             self.pace = limits.rate().map(Pace::new);
-            self.wait = None;
-            return recovered;
+            return self.recovered(idle);
         }
-        let waited = now.saturating_duration_since(wait.looked);
-        wait.looked = now;
         let is_below_rate = self.pace.as_mut().is_some_and(|pace| {
             pace.waited(waited);
             pace.left().is_zero()
         });
-        let idle = now.saturating_duration_since(wait.since);
-        let slowness = if idle >= limits.stall() {
-            Some(Slowness::Stalled)
-        } else {
-            is_below_rate.then_some(Slowness::BelowMinRate)
-        };
-        match slowness.map(|slowness| SlowClient::new(slowness, idle, sight.taken)) {
-            Some(slow) if !limits.is_report_only() => Finding::TooSlow(slow),
-            Some(slow) if !wait.would_be_cut => {
-                wait.would_be_cut = true;
-                wait.is_stalled |= slow.slowness() == Slowness::Stalled;
-                Finding::WouldBeTooSlow(slow)
-            }
-            _ if !wait.is_stalled && idle >= limits.stall() / 2 => {
-                wait.is_stalled = true;
-                Finding::Stalled { idle }
-            }
-            _ => recovered,
+        if has_moved {
+            wait.since = now;
         }
+        let wait = self.wait.insert(wait);
+        let slowness = match now.saturating_duration_since(wait.since) {
+            still if still >= limits.stall() => Some(Slowness::Stalled),
+            _ if is_below_rate => Some(Slowness::BelowMinRate),
+            still if still >= limits.stall() / 2 && self.slow.is_none() => {
+                self.slow = Some(Slowness::Stalled);
+                return Finding::Stalled { idle: still };
+            }
+            _ => None,
+        };
+        let Some(slowness) = slowness else {
+            return if has_moved {
+                self.recovered(idle)
+            } else {
+                Finding::Fine
+            };
+        };
+        self.slow = Some(slowness);
+        let slow = SlowClient::new(slowness, now.saturating_duration_since(wait.since), sight.taken);
+        if !limits.is_report_only() {
+            return Finding::TooSlow(slow);
+        }
+        match std::mem::replace(&mut wait.would_be_cut, true) {
+            false => Finding::WouldBeTooSlow(slow),
+            true => Finding::Fine,
+        }
+    }
+
+    /// Somebody else was to blame for the wait so far: it begins now.
+    pub(crate) fn begin_afresh(&mut self, limits: &SlowClientLimits, now: Instant) {
+        self.wait = Some(Wait::since(now));
+        self.pace = limits.rate().map(Pace::new);
+    }
+
+    /// Whether it was said that the client is slow, and not that it recovered.
+    pub(crate) const fn is_slow(&self) -> bool {
+        self.slow.is_some()
     }
 
     /// As [`idle`](Self::idle), where something waits.
@@ -129,6 +145,13 @@ impl SlowClock {
         self.wait
             .map_or(Duration::ZERO, |wait| now.saturating_duration_since(wait.since))
     }
+
+    fn recovered(&mut self, after: Duration) -> Finding {
+        match self.slow.take() {
+            Some(_) => Finding::Recovered { after },
+            None => Finding::Fine,
+        }
+    }
 }
 
 // === impl Wait ===
@@ -138,18 +161,17 @@ impl Wait {
         Self {
             since: now,
             looked: now,
-            is_stalled: false,
             would_be_cut: false,
         }
     }
 
-    fn progress(&mut self, now: Instant) -> Finding {
-        let after = now.saturating_duration_since(self.since);
-        self.since = now;
-        if std::mem::take(&mut self.is_stalled) {
-            Finding::Recovered { after }
-        } else {
-            Finding::Fine
-        }
+    /// How long it was waited since the last look. More than `most` of it was the looker's own absence: a process that
+    /// was stopped, a runtime that was blocked. Nobody is charged with that.
+    fn look(&mut self, most: Duration, now: Instant) -> Duration {
+        let waited = now.saturating_duration_since(self.looked);
+        self.looked = now;
+        let absent = waited.saturating_sub(most);
+        self.since += absent;
+        waited - absent
     }
 }

@@ -20,7 +20,8 @@ use crate::pace::MinRate;
 /// Each byte pays for `1/min_rate` seconds of waiting, and whoever has used up the grace and what was paid in is
 /// too slow. What is paid in can grow to twice the grace, so that no burst at the beginning forgives an hour of
 /// dripping; and whoever has caught up with the server owes nothing. A client that takes one byte now and then makes
-/// progress, and is never stalled: this is the limit for it.
+/// progress, and is never stalled: this is the limit for it. Buffers hide progress from it as they do from `stall`: twice
+/// the grace has to be longer than a healthy client can show none.
 ///
 /// A value of this type has passed the checks of [`SlowClientLimitsBuilder::build`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct SlowClientLimitsBuilder {
 const STALL: Duration = Duration::from_secs(60);
 const MIN_RATE: NonZeroU32 = NonZeroU32::new(240).unwrap();
 
-/// Looks are at least so far apart: a shorter stall could not be told from a busy runtime.
+/// A shorter stall could not be told from a busy runtime.
 const LEAST_STALL: Duration = Duration::from_millis(50);
 
 /// A stall is noticed up to two looks late.

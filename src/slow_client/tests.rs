@@ -122,6 +122,55 @@ fn whoever_has_caught_up_owes_nothing() {
 }
 
 #[test]
+fn nobody_is_charged_with_the_absence_of_who_looks() {
+    let limits = limits().build().unwrap();
+    let start = now();
+    let mut clock = SlowClock::new(&limits);
+    let sight = Sight {
+        is_waited_for: true,
+        progress: 1,
+        taken: 10,
+    };
+    let mut look = |second: u32| clock.look(&limits, sight, start + SECOND * second);
+    assert_eq!((look(0), look(1)), (Finding::Fine, Finding::Fine));
+    // The process was stopped for ten minutes: five seconds of them count.
+    assert_eq!(look(601), Finding::Stalled { idle: SECOND * 6 });
+    assert_eq!(look(604), Finding::Fine);
+    let Finding::TooSlow(slow) = look(605) else {
+        panic!("it is counted on from there");
+    };
+    assert_eq!(slow.idle(), SECOND * 10);
+}
+
+#[test]
+fn who_waits_afresh_has_lost_nothing_but_the_time() {
+    let limits = limits().build().unwrap();
+    let start = now();
+    let mut clock = SlowClock::new(&limits);
+    let mut sight = Sight {
+        is_waited_for: true,
+        progress: 1,
+        taken: 1 << 20,
+    };
+    clock.look(&limits, sight, start);
+    for second in 1..10 {
+        clock.look(&limits, sight, start + SECOND * second);
+    }
+    assert!(matches!(
+        clock.look(&limits, sight, start + SECOND * 10),
+        Finding::TooSlow(_)
+    ));
+    assert!(clock.is_slow());
+    clock.begin_afresh(&limits, start + SECOND * 10);
+    assert_eq!(clock.look(&limits, sight, start + SECOND * 11), Finding::Fine);
+    assert!(clock.is_slow(), "nobody has said that it recovered");
+    (sight.progress, sight.taken) = (2, sight.taken + 1);
+    let recovered = Finding::Recovered { after: SECOND * 2 };
+    assert_eq!(clock.look(&limits, sight, start + SECOND * 12), recovered);
+    assert!(!clock.is_slow());
+}
+
+#[test]
 fn a_dry_run_says_once_what_it_would_have_done_and_goes_on() {
     let limits = limits().report_only().build().unwrap();
     let found = watch(limits, waiting(0, 100).chain(waiting(1, 1)).chain([(false, 0)]));

@@ -38,8 +38,9 @@ pin_project! {
 struct Guarded<B> {
     slot: Arc<Slot<B>>,
     watchdog: Watchdog,
-    /// `None`: it is over.
+    /// `None`: there is nothing left to watch.
     place: Option<Place>,
+    is_over: bool,
 }
 
 // === impl SlowClientGuardBody ===
@@ -62,6 +63,7 @@ impl<B: Body + Send + 'static> SlowClientGuardBody<B> {
                     slot,
                     watchdog,
                     place,
+                    is_over: false,
                 },
             },
         }
@@ -96,7 +98,7 @@ impl<B: Body<Error: Into<BoxError>>> Body for SlowClientGuardBody<B> {
         match &self.state {
             State::Untouched { inner } => inner.is_end_stream(),
             // Asked of the inner body with each frame, when the lock is at hand.
-            State::Guarded { guarded } => guarded.place.is_none(),
+            State::Guarded { guarded } => guarded.is_over,
         }
     }
 
@@ -111,17 +113,27 @@ impl<B: Body<Error: Into<BoxError>>> Body for SlowClientGuardBody<B> {
 // === impl Guarded ===
 
 impl<B> Guarded<B> {
-    /// Lets go of the body, unless that was done.
+    /// The body has ended, and is let go. Its last frame may be in the hands of a server that cannot send it: over HTTP/2
+    /// that waits for the client's window, and nothing but this would ever end it.
     fn end(&mut self) {
+        self.is_over = true;
+        if !self.slot.end() {
+            self.release();
+        }
+    }
+
+    fn release(&mut self) {
         if let Some(place) = self.place.take() {
             self.watchdog.release(place);
-            self.slot.close();
         }
     }
 }
 
 impl<B> Drop for Guarded<B> {
     fn drop(&mut self) {
-        self.end();
+        self.release();
+        if !self.is_over {
+            self.slot.close();
+        }
     }
 }

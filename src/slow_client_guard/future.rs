@@ -73,7 +73,7 @@ impl Asked {
             return response.map(SlowClientGuardBody::untouched);
         }
         if self.is_endless && media::is_event_stream(response.headers()) {
-            self.ties.deadline = None;
+            self.ties.due = None;
         }
         response.map(|body| SlowClientGuardBody::guarded(body, self.terms, self.ties, self.watchdog))
     }

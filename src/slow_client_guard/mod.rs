@@ -11,7 +11,7 @@
 //! polled since, for as long as the [`stall`](SlowClientLimits), is taken away in that moment, whether or not the server
 //! ever comes back to it: the producer is dropped, and all that it held is free. So is a body whose client takes
 //! something now and then, but less than the least rate. Should the server poll again after all, the body yields
-//! [`SlowClient`] as its error, so that the answer never looks complete.
+//! [`SlowClient`] as its error, so that the answer does not look complete.
 //!
 //! - Only time for which something waits for the client is counted. A stream that has nothing to say is never slow.
 //! - The request's [`Deadline`](crate::Deadline), where one is in its extensions, holds for bodies that nobody polls, too;
@@ -28,9 +28,9 @@
 //! | | this layer alone | with a watched connection (`connection`) | with `serve` |
 //! |---|---|---|---|
 //! | it judges by | whether the server polls | also what the peer's system acknowledges | the same |
-//! | a client that reads nothing is seen after | all buffers are full: 4 MB over HTTP/1.1, 64 KiB over HTTP/2 | about 130 KiB of small events over HTTP/1.1 | the same, and hyper's own buffers are smaller |
+//! | a client that reads nothing is seen after | all buffers are full: 4 MB over HTTP/1.1, 64 KiB over HTTP/2 | about 130 KiB of small events over HTTP/1.1; of a trickle, once the receive buffer of the client's system is full, which may be megabytes | the same, and hyper's own buffers are smaller |
 //! | what goes | the producer, and what it held | the connection, with a reset | also the one stream of HTTP/2 |
-//! | it is blind to | what fits into buffers | a starved stream of HTTP/2, which the layer sees | |
+//! | it is blind to | what fits into buffers | what the client's system takes for it; and to a starved stream of HTTP/2, which the layer sees | what the client's system takes for it |
 //!
 //! How long a healthy, slow reader shows no progress depends on buffers too, and the stall must be longer than that: the
 //! figures stand in `docs/slow-clients.md` of the repository. Over HTTP/2 progress shows when a client opens its window
@@ -46,6 +46,8 @@
 //! exist only while something is watched, and looks at each body eight times in a stall, at least each 0.25 s.
 //!
 //! # What it does not do
+//! - An answer without a length over HTTP/1.0 ends cleanly however it is cut, unless the server marks the cut with a
+//!   reset, as `serve` does.
 //! - It cannot end the connection of a server that does not let it: that keeps its buffers, until its client goes.
 //! - The watchdog runs on the runtime of whoever started it. One that is blocked is late; when it is shut down, the next
 //!   body starts the watchdog elsewhere.

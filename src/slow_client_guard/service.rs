@@ -8,9 +8,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::future::Asked;
-use super::slot::{Terms, Ties};
+use super::slot::{Due, Terms, Ties};
 use super::{SlowClientGuardBody, SlowClientGuardFuture};
 use crate::client_stall::ClientStall;
+use crate::clock::now;
 use crate::cut::CutHandle;
 use crate::deadline::Deadline;
 use crate::error::BoxError;
@@ -62,7 +63,7 @@ impl<S> SlowClientGuard<S> {
             is_connect: head.method() == Method::CONNECT,
             is_endless: deadline.is_some() && Endless::asked_for_by(&head) != Endless::No,
             ties: Ties {
-                deadline,
+                due: deadline.map(|at| Due { at, since: now() }),
                 cut: head.extensions().get::<CutHandle>().cloned(),
                 stall,
             },

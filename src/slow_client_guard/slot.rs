@@ -28,11 +28,19 @@ pub(super) struct Terms {
 #[derive(Debug, Default)]
 pub(super) struct Ties {
     /// When it has to be over, whether or not somebody polls it.
-    pub(super) deadline: Option<Instant>,
+    pub(super) due: Option<Due>,
     /// How to end it on the wire.
     pub(super) cut: Option<CutHandle>,
     /// Who wants to know of a stall.
     pub(super) stall: Option<ClientStall>,
+}
+
+/// The deadline of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) at: Instant,
+    /// When the request came.
+    pub(super) since: Instant,
 }
 
 /// A body, and what is known of whoever takes it.
@@ -50,7 +58,8 @@ struct Content<B> {
     /// There was something for the client at the last poll, and nobody has come for more.
     is_waited_for: bool,
     clock: SlowClock,
-    lateness: Lateness,
+    /// That it would have been cut at its deadline was said.
+    would_be_late: bool,
 }
 
 enum Held<B> {
@@ -58,16 +67,9 @@ enum Held<B> {
     Body(Pin<Box<B>>),
     /// It was taken away, and this is its last word.
     Cut(BoxError),
+    /// It has ended, and is gone; its last frame may still wait for the client in the server's hands.
+    Ended,
     Over,
-}
-
-/// Whether the deadline has passed.
-#[derive(Clone, Copy, Debug)]
-enum Lateness {
-    NotLooked,
-    Since(Instant),
-    /// It has, and that was said.
-    Reported,
 }
 
 // === impl Slot ===
@@ -85,7 +87,7 @@ impl<B: Body> Slot<B> {
                 // Over HTTP/2 nobody polls a body whose client has not opened its window.
                 is_waited_for: true,
                 clock,
-                lateness: Lateness::NotLooked,
+                would_be_late: false,
             }),
         }
     }
@@ -94,7 +96,7 @@ impl<B: Body> Slot<B> {
         match &self.content().body {
             Held::Body(body) => body.size_hint(),
             Held::Cut(_) => SizeHint::new(),
-            Held::Over => SizeHint::with_exact(0),
+            Held::Ended | Held::Over => SizeHint::with_exact(0),
         }
     }
 }
@@ -140,20 +142,34 @@ impl<B> Slot<B> {
         drop(body);
     }
 
+    /// The body has ended. False: whoever holds its last frame can be told apart from its end only by the server, which
+    /// has not offered to.
+    pub(super) fn end(&self) -> bool {
+        let is_watched_on = self.ties.cut.is_some();
+        let next = if is_watched_on { Held::Ended } else { Held::Over };
+        let body = self.content().take(next);
+        drop(body);
+        is_watched_on
+    }
+
     fn content(&self) -> MutexGuard<'_, Content<B>> {
         // Poisoned by a body that panicked while it was polled: its owner is about to drop it.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cut(&self, mut content: MutexGuard<'_, Content<B>>, error: BoxError, event: Event) {
-        let body = content.take(Held::Cut(error));
+        let next = match content.body {
+            Held::Body(_) => Held::Cut(error),
+            _ => Held::Over,
+        };
+        let body = content.take(next);
         drop(content);
         // What was held is free before anybody hears of it; and a panic on the way out keeps nobody from hearing.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(body)));
-        self.terms.reporter.report(&event);
         if let Some(cut) = &self.ties.cut {
             cut.cut();
         }
+        self.terms.reporter.report(&event);
         if let Err(panic) = dropped {
             resume_unwind(panic);
         }
@@ -161,16 +177,12 @@ impl<B> Slot<B> {
 
     fn say(&self, finding: Finding, taken: u64) {
         let seen = SeenBy::Body;
-        let (is_stalled, event) = match finding {
+        self.terms.reporter.report(&match finding {
             Finding::Fine => return,
-            Finding::Stalled { idle } => (true, Event::ClientStalled { seen, idle, taken }),
-            Finding::Recovered { after } => (false, Event::ClientRecovered { seen, after, taken }),
-            Finding::TooSlow(slow) | Finding::WouldBeTooSlow(slow) => {
-                (true, too_slow(slow, Outcome::WouldHaveCut))
-            }
-        };
-        self.note(is_stalled);
-        self.terms.reporter.report(&event);
+            Finding::Stalled { idle } => Event::ClientStalled { seen, idle, taken },
+            Finding::Recovered { after } => Event::ClientRecovered { seen, after, taken },
+            Finding::TooSlow(slow) | Finding::WouldBeTooSlow(slow) => too_slow(slow, Outcome::WouldHaveCut),
+        });
     }
 
     fn note(&self, is_stalled: bool) {
@@ -188,26 +200,39 @@ impl<B: Send> Watched for Slot<B> {
             // Somebody polls it, and could do nothing better.
             Err(TryLockError::WouldBlock) => return After::Stay,
         };
-        if !matches!(content.body, Held::Body(_)) {
+        if !content.is_watched() {
             return After::Stay;
         }
         let limits = &self.terms.limits;
-        let finding = content.look(limits, now);
-        let late = self.ties.deadline.and_then(|at| content.is_late(at, now));
-        match (finding, late) {
-            (Finding::TooSlow(slow), _) => {
-                self.note(true);
-                let cut = self.ties.cut.as_ref();
-                match cut.map_or(Turn::Now, |cut| cut.turn(&slow, limits, now)) {
-                    Turn::Now => self.cut(content, slow.into(), too_slow(slow, Outcome::Cut)),
-                    Turn::Later => {}
-                    Turn::Afresh => content.clock = SlowClock::new(limits),
-                }
+        let mut finding = content.look(limits, now);
+        self.note(content.clock.is_slow());
+        if let Finding::TooSlow(slow) = finding {
+            let polls = content.polls;
+            // Whoever decides has locks of its own.
+            drop(content);
+            let cut = self.ties.cut.as_ref();
+            let turn = cut.map_or(Turn::Now, |cut| cut.turn(&slow, limits, now));
+            content = self.content();
+            if !content.is_here_since(polls) {
+                return After::Stay;
             }
-            (_, Some(late)) if !limits.is_report_only() => {
+            finding = Finding::Fine;
+            match turn {
+                Turn::Now => {
+                    self.cut(content, slow.into(), too_slow(slow, Outcome::Cut));
+                    return After::Stay;
+                }
+                Turn::Later => {}
+                Turn::Afresh => content.clock.begin_afresh(limits, now),
+            }
+        }
+        let late = self.ties.due.and_then(|due| content.is_late(due, now));
+        match late {
+            Some(late) if !limits.is_report_only() => {
                 self.cut(content, late.into(), expired(late, Outcome::Cut));
             }
             _ => {
+                content.would_be_late |= late.is_some();
                 let taken = content.taken;
                 drop(content);
                 self.say(finding, taken);
@@ -240,33 +265,33 @@ impl<B> Content<B> {
         self.clock.look(limits, sight, now)
     }
 
-    /// `Some`, once: the deadline has passed, and nobody polls. Whoever polls is told by what is inside.
-    fn is_late(&mut self, deadline: Instant, now: Instant) -> Option<PhaseExpired> {
-        let since = match self.lateness {
-            Lateness::NotLooked => {
-                self.lateness = Lateness::Since(now);
-                return None;
-            }
-            Lateness::Since(since) => since,
-            Lateness::Reported => return None,
-        };
-        if now < deadline || self.clock.idle(now).is_zero() {
+    /// `Some`: the deadline has passed, and nobody polls. Whoever polls is told by what is inside.
+    fn is_late(&self, due: Due, now: Instant) -> Option<PhaseExpired> {
+        if now < due.at || self.would_be_late || self.clock.idle(now).is_zero() {
             return None;
         }
-        self.lateness = Lateness::Reported;
         Some(PhaseExpired::new(
             Phase::Total,
             Bound::Deadline,
-            deadline.saturating_duration_since(since),
-            now.saturating_duration_since(since),
+            due.at.saturating_duration_since(due.since),
+            now.saturating_duration_since(due.since),
         ))
+    }
+
+    const fn is_watched(&self) -> bool {
+        matches!(self.body, Held::Body(_) | Held::Ended)
+    }
+
+    /// Whether it was neither polled nor taken away since it was polled so often.
+    const fn is_here_since(&self, polls: u64) -> bool {
+        self.polls == polls && self.is_watched()
     }
 
     #[cold]
     fn last_word<T>(&mut self) -> Option<Result<T, BoxError>> {
         match self.take(Held::Over) {
             Held::Cut(error) => Some(Err(error)),
-            Held::Body(_) | Held::Over => None,
+            Held::Body(_) | Held::Ended | Held::Over => None,
         }
     }
 

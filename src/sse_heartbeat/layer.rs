@@ -84,10 +84,14 @@ impl<P: HeartbeatPolicy> SseHeartbeatLayer<P> {
         &self,
         response: Response<B>,
         is_head: bool,
+        can_resume: bool,
     ) -> Response<SseHeartbeatBody<B, F>> {
         let answering = Answering {
             plan: Arc::new(self.plan.clone()),
-            asker: Asker::default(),
+            asker: Asker {
+                call: None,
+                can_resume,
+            },
             is_bodiless: is_head || self.plan.settings.is_off(),
         };
         answering.dress(response, Timer::new())

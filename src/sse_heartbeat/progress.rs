@@ -87,6 +87,12 @@ impl Progress {
         Ok(self)
     }
 
+    /// For how long they are sent.
+    #[must_use]
+    pub const fn cap(&self) -> Duration {
+        self.cap
+    }
+
     /// The notifications for the stream that answers `call`.
     pub(super) fn talk(&self, call: &Message) -> Option<Talk> {
         let token = call.progress_token()?;

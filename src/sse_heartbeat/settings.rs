@@ -153,6 +153,36 @@ impl HeartbeatSettings {
     pub const fn max_late_body(&self) -> usize {
         self.max_late_body
     }
+
+    /// Whether beats of streams that began together are spread.
+    #[must_use]
+    pub const fn has_jitter(&self) -> bool {
+        self.jitter
+    }
+
+    /// Whether a stream that has nothing to say begins with a beat.
+    #[must_use]
+    pub const fn has_first_beat(&self) -> bool {
+        self.first_beat
+    }
+
+    /// Whether `X-Accel-Buffering: no` is added.
+    #[must_use]
+    pub const fn has_accel_header(&self) -> bool {
+        self.accel_header
+    }
+
+    /// Whether `Cache-Control: no-cache, no-transform` is added.
+    #[must_use]
+    pub const fn has_cache_header(&self) -> bool {
+        self.cache_header
+    }
+
+    /// Whether streams are ended by a [`Farewells`](super::Farewells).
+    #[must_use]
+    pub const fn has_goodbye(&self) -> bool {
+        self.goodbye
+    }
 }
 
 impl Default for HeartbeatSettings {

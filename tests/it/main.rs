@@ -12,6 +12,7 @@ mod gate_random;
 mod gate_refusal;
 mod gate_wire;
 mod layout;
+mod lifeline;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outgoing;

@@ -242,6 +242,80 @@ async fn a_dry_run_reports_and_lets_them_go_on() {
     assert_eq!(would.count(), 2, "{events:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_can_end_streams_is_told_of_a_last_frame_that_nobody_takes() {
+    let layer = guard();
+    let cuts = Arc::new(Mutex::new(0));
+    let request = |count: &Arc<Mutex<i32>>| {
+        let counted = count.clone();
+        let handle = CutHandle::new(move || *counted.lock().unwrap() += 1);
+        Request::builder().extension(handle).body(()).unwrap()
+    };
+    let held = Arc::new(());
+    let response = answer(&layer, request(&cuts), many(1).sized(10).holding(&held)).await;
+    let mut body = response.into_body();
+    body.frame().await.unwrap().unwrap();
+    // What it held is free at once, and it looks complete, since it is.
+    assert!(body.is_end_stream());
+    assert_eq!((Arc::strong_count(&held), layer.watched()), (1, 1));
+    sleep(STALL + LATE).await;
+    assert_eq!(*cuts.lock().unwrap(), 1);
+    assert!(body.frame().await.is_none());
+    drop(body);
+    assert_eq!(layer.watched(), 0);
+
+    // Who drops it has sent it.
+    let response = answer(&layer, request(&cuts), many(1).sized(10)).await;
+    response.into_body().collect().await.unwrap();
+    sleep(STALL * 2).await;
+    assert_eq!((*cuts.lock().unwrap(), layer.watched()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_pass_and_answers_without_a_body_are_left_alone() {
+    let layer = guard();
+    let mut trailers = http::HeaderMap::new();
+    trailers.insert("grpc-status", http::HeaderValue::from_static("0"));
+    let steps = [data(0, "a"), Step::Trailers(10, trailers.clone())];
+    let collected = body(&layer, Scripted::new(steps)).await.collect().await.unwrap();
+    assert_eq!(collected.trailers(), Some(&trailers));
+    assert_eq!(collected.to_bytes(), "a");
+
+    let connect = Request::builder().method(Method::CONNECT).body(()).unwrap();
+    let _tunnel = answer(&layer, connect, many(1)).await;
+    assert_eq!(layer.watched(), 0);
+}
+
+/// Asks the watchdog when it is dropped, which would never answer if it held its lock.
+struct Asks(SlowClientGuardLayer);
+
+impl Body for Asks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"tick")))))
+    }
+}
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        assert_eq!(self.0.watched(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_are_dropped_outside_of_every_lock() {
+    let layer = guard();
+    let mut asks = body(&layer, Asks(layer.clone())).await;
+    asks.frame().await.unwrap().unwrap();
+    sleep(STALL + LATE).await;
+    assert!(SlowClient::find(&*asks.frame().await.unwrap().unwrap_err()).is_some());
+}
+
 /// Panics when it is dropped.
 #[derive(Debug)]
 struct Bomb;

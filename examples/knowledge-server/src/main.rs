@@ -1,69 +1,37 @@
 //! The command line of the knowledge server.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use knowledge_server::embed::builtin::Builtin;
-use knowledge_server::ingest::{self, Progress};
-use knowledge_server::store::Store;
-use tower_lifeline::Deadline;
+use clap::Parser;
+use knowledge_server::cli::{Cli, Command};
+use knowledge_server::{server, shell};
+use tracing_subscriber::EnvFilter;
 
-/// A knowledge base of papers behind MCP.
-#[derive(Debug, Parser)]
-#[command(version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Brings JSON Lines, Markdown or text files into the database.
-    Ingest {
-        /// A file, or a folder of them.
-        path: PathBuf,
-    },
-    /// Searches without a server, to see what is found.
-    Search {
-        /// What to look for.
-        query: String,
-        /// More papers: a file of JSON Lines, Markdown or text, or a folder of them.
-        #[arg(long, value_name = "PATH")]
-        papers: Option<PathBuf>,
-        /// How many papers to show.
-        #[arg(long, default_value_t = 5)]
-        limit: usize,
-    },
-}
-
-const NO_DATABASE: &str = "ingest needs --database-url: the embedded store lives in the process; start the server \
-                           with --papers PATH instead";
+/// rmcp tells of each notification, and what is in it.
+const USUAL_LOG: &str = "info,rmcp=warn";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
-        Command::Ingest { .. } => Err(NO_DATABASE.into()),
-        Command::Search { query, papers, limit } => search(&query, papers.as_deref(), limit).await,
-    };
-    ended.unwrap_or_else(|error| {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL_LOG));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    run(Cli::parse()).await.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE
     })
 }
 
-async fn search(query: &str, papers: Option<&Path>, limit: usize) -> Result<ExitCode, Box<dyn Error>> {
-    let builtin = Builtin::new();
-    let store = ingest::embedded_store(&builtin, papers, &mut Progress::new()).await?;
-    let hits = store
-        .search(&builtin.vector(query), limit, Deadline::unbounded())
-        .await?;
-    for hit in hits {
-        println!(
-            "{:.3}  {}  {} ({})",
-            hit.score, hit.paper.id, hit.paper.title, hit.paper.year
-        );
+async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    match cli.command {
+        None => server::run(cli.serve).await,
+        Some(Command::Serve(args)) => server::run(*args).await,
+        Some(Command::Ingest(args)) => shell::ingest(args).await,
+        Some(Command::Search(args)) => shell::search(args).await,
+        Some(_) => Err("not known here".into()),
     }
-    Ok(ExitCode::SUCCESS)
 }

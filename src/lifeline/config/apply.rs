@@ -1,5 +1,7 @@
 //! From each part of a configuration to the settings of a layer.
 
+use std::time::Duration;
+
 #[cfg(feature = "serve")]
 use super::ServerConfig;
 use super::{
@@ -16,6 +18,9 @@ impl GateConfig {
     pub(super) fn apply(&self, mut builder: LifelineBuilder) -> Result<LifelineBuilder, ConfigError> {
         for path in &self.health {
             builder = builder.health(path);
+        }
+        for path in &self.mcp {
+            builder = builder.mcp(path);
         }
         let has_limits =
             self.max_in_flight.is_some() || self.max_queue.is_some() || self.queue_timeout.is_some();
@@ -51,22 +56,33 @@ impl PhasesConfig {
         if [head, read, total, endless_read].iter().all(Option::is_none) && !report_only {
             return Ok(builder);
         }
+        // What is left out follows from the platforms, as without any of it, and gives way to what was said.
+        let usual = LifelineBuilder::usual_phases(&builder.chain.derived())?;
+        let longest = [head, read].into_iter().flatten().filter_map(Span::get).max();
+        let total = match total {
+            Some(total) => total.get(),
+            None if longest > usual.total() => PhaseLimits::new().total(),
+            None => usual.total(),
+        };
+        let usual_read = match (usual.read(), total.filter(|total| !total.is_zero())) {
+            (Some(read), Some(total)) => Some(read.min(total)),
+            (read, _) => read,
+        };
+        let read = read.map_or(usual_read, Span::get);
+        let head = head.map_or(read, Span::get);
         let mut limits = PhaseLimits::builder();
-        match read.map(Span::get) {
-            Some(Some(limit)) => limits = limits.read(limit),
-            Some(None) => limits = limits.without_read(),
-            None => {}
-        }
-        match head.map(Span::get) {
-            Some(Some(limit)) => limits = limits.head(limit),
-            Some(None) => limits = limits.without_head(),
-            None => {}
-        }
-        match total.map(Span::get) {
-            Some(Some(limit)) => limits = limits.total(limit),
-            Some(None) => limits = limits.without_total(),
-            None => {}
-        }
+        limits = match head {
+            Some(limit) => limits.head(limit),
+            None => limits.without_head(),
+        };
+        limits = match read {
+            Some(limit) => limits.read(limit),
+            None => limits.without_read(),
+        };
+        limits = match total {
+            Some(limit) => limits.total(limit),
+            None => limits.without_total(),
+        };
         if let Some(limit) = endless_read.and_then(Span::get) {
             limits = limits.endless_read(limit);
         }
@@ -157,19 +173,48 @@ impl SlowClientsConfig {
 
 impl RequestBodyConfig {
     pub(super) fn apply(&self, builder: LifelineBuilder) -> Result<LifelineBuilder, ConfigError> {
-        if self.idle.is_none() && self.total.is_none() {
+        let Self {
+            idle,
+            total,
+            min_rate,
+            grace,
+        } = *self;
+        if idle.is_none() && total.is_none() && min_rate.is_none() && grace.is_none() {
             return Ok(builder);
         }
+        let usual = RequestBodyLimits::new();
+        // What was left out gives way to what was said.
+        let within = |limit: Duration| match total.and_then(Span::get) {
+            Some(total) if !total.is_zero() => limit.min(total),
+            _ => limit,
+        };
         let mut limits = RequestBodyLimits::builder();
-        match self.idle.map(Span::get) {
-            Some(Some(limit)) => limits = limits.idle(limit),
-            Some(None) => limits = limits.without_idle(),
-            None => {}
+        match idle.map_or_else(|| usual.idle().map(within), Span::get) {
+            Some(limit) => limits = limits.idle(limit),
+            None => limits = limits.without_idle(),
         }
-        match self.total.map(Span::get) {
+        match total.map(Span::get) {
             Some(Some(limit)) => limits = limits.total(limit),
             Some(None) => limits = limits.without_total(),
             None => {}
+        }
+        let grace = match grace {
+            Some(grace) => Some(grace.some("request_body.grace")?),
+            None => None,
+        };
+        let (usual_rate, usual_grace) = usual.min_rate().unwrap_or_default();
+        match (min_rate, grace) {
+            (Some(0), None) => limits = limits.without_min_rate(),
+            (Some(0), Some(_)) => {
+                return Err(ConfigError::new(
+                    "`request_body.grace` belongs to `request_body.min_rate`, which is switched off"
+                        .to_owned(),
+                ));
+            }
+            (rate, grace) => {
+                let grace = grace.unwrap_or_else(|| within(usual_grace));
+                limits = limits.min_rate(rate.unwrap_or(usual_rate), grace);
+            }
         }
         Ok(builder.request_body(limits.build()?))
     }

@@ -26,10 +26,10 @@ use crate::platform::Chain;
 ///     "slow_clients": { "stall": "20s" }
 /// }"#)?;
 /// let lifeline = config.builder()?.build()?;
-/// assert_eq!(lifeline.gate().figures().max_in_flight(), 8);
+/// assert_eq!(lifeline.gate().figures().max_in_flight, 8);
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct LifelineConfig {
@@ -53,7 +53,7 @@ pub struct LifelineConfig {
 }
 
 /// The part of a [`LifelineConfig`] about the gate.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct GateConfig {
@@ -67,10 +67,12 @@ pub struct GateConfig {
     pub queue_timeout: Option<Span>,
     /// Paths of probes, which need no seat.
     pub health: Vec<String>,
+    /// Paths where MCP is served. See [`LifelineBuilder::mcp`].
+    pub mcp: Vec<String>,
 }
 
 /// The part of a [`LifelineConfig`] about the phases.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PhasesConfig {
@@ -87,7 +89,7 @@ pub struct PhasesConfig {
 }
 
 /// The part of a [`LifelineConfig`] about heartbeats.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct HeartbeatConfig {
@@ -119,7 +121,7 @@ pub enum CommitConfig {
 }
 
 /// The part of a [`LifelineConfig`] about slow clients.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct SlowClientsConfig {
@@ -136,7 +138,7 @@ pub struct SlowClientsConfig {
 }
 
 /// The part of a [`LifelineConfig`] about request bodies.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RequestBodyConfig {
@@ -144,11 +146,15 @@ pub struct RequestBodyConfig {
     pub idle: Option<Span>,
     /// See [`RequestBodyLimits`](crate::RequestBodyLimits).
     pub total: Option<Span>,
+    /// See [`RequestBodyLimits`](crate::RequestBodyLimits), in bytes per second; 0 for none.
+    pub min_rate: Option<u32>,
+    /// See [`RequestBodyLimits`](crate::RequestBodyLimits): how long no rate is asked for.
+    pub grace: Option<Span>,
 }
 
 /// The part of a [`LifelineConfig`] about connections.
 #[cfg(feature = "serve")]
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct ServerConfig {

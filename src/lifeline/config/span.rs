@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::ConfigError;
-use crate::platform::parse_duration;
+use crate::platform::{Written, parse_duration};
 
 /// A duration in human form, or `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,16 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Span, E> {
-                if text.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Err(E::invalid_value(de::Unexpected::Str(text), &self));
+                let refused = || E::invalid_value(de::Unexpected::Str(text), &self);
+                if text == "none" {
+                    return Ok(Span::none());
                 }
-                parse_duration(text).map(Span).map_err(E::custom)
+                if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(refused());
+                }
+                // Zero is no way to say `none`: what it means is for each setting to say.
+                let duration = parse_duration(text).map_err(|_| refused())?;
+                Ok(Span::new(duration.unwrap_or_default()))
             }
         }
 
@@ -67,10 +73,7 @@ impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             None => serializer.serialize_str("none"),
-            Some(time) if time.subsec_nanos() == 0 => {
-                serializer.collect_str(&format_args!("{}s", time.as_secs()))
-            }
-            Some(time) => serializer.collect_str(&format_args!("{}ms", time.as_millis())),
+            Some(time) => serializer.collect_str(&Written(time)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Texts become vectors, so that what means the same lies close together.
 
 pub mod builtin;
+pub mod remote;
 
 use futures::future::BoxFuture;
 use tower_lifeline::Deadline;

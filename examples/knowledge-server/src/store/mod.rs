@@ -1,6 +1,7 @@
 //! Where papers and their vectors are kept and searched.
 
 pub mod embedded;
+pub mod pg;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,0 +1,143 @@
+//! `Lease`: a connection out of the pool that never goes back with a statement still running.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use futures::join;
+use tokio::runtime::Handle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, NoTls, Row};
+
+use super::connect::in_millis;
+use super::limit::Limit;
+use super::outcome;
+use crate::store::StoreError;
+
+/// A connection out of the pool. Dropped while a statement runs, it cancels that in the server, and goes back
+/// only once the server has said so.
+#[derive(Debug)]
+pub(super) struct Lease<'a> {
+    connection: Option<Object>,
+    limit: &'a Limit,
+    cancel_limit: Duration,
+    runtime: Handle,
+    is_busy: bool,
+}
+
+// === impl Lease ===
+
+impl<'a> Lease<'a> {
+    pub(super) const fn new(
+        connection: Object,
+        limit: &'a Limit,
+        cancel_limit: Duration,
+        runtime: Handle,
+    ) -> Self {
+        Self {
+            connection: Some(connection),
+            limit,
+            cancel_limit,
+            runtime,
+            is_busy: false,
+        }
+    }
+
+    /// The rows of one statement, in a transaction with a limit of its own. `local` is set for it as well:
+    /// `SET LOCAL name = value;` or nothing.
+    pub(super) async fn rows(
+        &mut self,
+        local: &str,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some(connection) = &self.connection else {
+            return Err(StoreError::Unavailable("the connection is gone".into()));
+        };
+        self.is_busy = true;
+        let rows = in_transaction(connection, self.limit, local, sql, values).await;
+        // From here on the server has answered everything, be it with an error.
+        self.is_busy = false;
+        rows.map_err(|error| outcome::of_statement(self.limit, &error))
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if self.is_busy {
+            let (what, limit) = (self.limit.what, self.cancel_limit);
+            self.runtime.spawn(cancel(connection, what, limit));
+        }
+    }
+}
+
+/// One round trip, once the statement is prepared: all three are sent before the first is answered.
+async fn in_transaction(
+    connection: &Object,
+    limit: &Limit,
+    local: &str,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Error> {
+    let statement = connection.prepare_cached(sql).await?;
+    let begin = format!(
+        "BEGIN; SET LOCAL statement_timeout = {}; {local}",
+        in_millis(limit.in_server())
+    );
+    let (begun, rows, ended) = join!(
+        connection.batch_execute(&begin),
+        connection.query(&statement, values),
+        connection.batch_execute("COMMIT"),
+    );
+    begun?;
+    let rows = rows?;
+    ended?;
+    Ok(rows)
+}
+
+/// How long the first cancel request is given; each further one has twice as long.
+const FIRST_REQUEST: Duration = Duration::from_millis(20);
+
+/// Cancels what runs, and gives the connection back to the pool if that worked.
+async fn cancel(connection: Object, what: &'static str, limit: Duration) {
+    match tokio::time::timeout(limit, until_idle(&connection)).await {
+        Ok(Ok(())) => tracing::debug!(what, "cancelled in the database"),
+        Ok(Err(error)) => {
+            tracing::warn!(what, %error, "cancelling failed, so the connection is closed");
+            drop(Object::take(connection));
+        }
+        Err(_) => {
+            tracing::warn!(
+                what,
+                ?limit,
+                "the database does not react, so the connection is closed"
+            );
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// Asks the server to cancel until it has. Once is not enough: a request that arrives before the statement does
+/// cancels nothing.
+async fn until_idle(connection: &Object) -> Result<(), Error> {
+    // Answers come in order, so with this one all others are here.
+    let mut idle = pin!(connection.check_connection());
+    let mut patience = FIRST_REQUEST;
+    let answered = loop {
+        connection.cancel_token().cancel_query(NoTls).await?;
+        if let Ok(answered) = tokio::time::timeout(patience, &mut idle).await {
+            break answered;
+        }
+        patience *= 2;
+    };
+    // A request that arrives late cancels what comes after the statement: `COMMIT`, which leaves the transaction
+    // open, or the check itself.
+    match answered {
+        Err(error) if error.code() != Some(&SqlState::QUERY_CANCELED) => Err(error),
+        _ => connection.batch_execute("ROLLBACK").await,
+    }
+}

@@ -1,0 +1,68 @@
+//! `Limit`: how long one call on the database may take, in the client and in the server.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower_lifeline::Deadline;
+
+use crate::store::StoreError;
+
+/// The limit of one call: its own, or what is left of the deadline.
+#[derive(Debug)]
+pub(super) struct Limit {
+    pub(super) what: &'static str,
+    pub(super) deadline: Deadline,
+    started: Instant,
+    own: Duration,
+}
+
+/// The most by which the server's limit is shorter than the client's: time for its answer to arrive.
+const HEAD_START: Duration = Duration::from_millis(100);
+
+// === impl Limit ===
+
+impl Limit {
+    pub(super) fn new(what: &'static str, own: Duration, deadline: Deadline) -> Self {
+        Self {
+            what,
+            deadline,
+            started: Instant::now(),
+            own,
+        }
+    }
+
+    /// For work that belongs to no request.
+    pub(super) fn own(what: &'static str, own: Duration) -> Self {
+        Self::new(what, own, Deadline::unbounded())
+    }
+
+    /// Runs `work` for no longer than this.
+    pub(super) async fn hold<T>(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let held = self.deadline.call(self.what, self.own, work(&self)).await;
+        held.unwrap_or_else(|_| Err(self.expired()))
+    }
+
+    /// What is left of it.
+    pub(super) fn left(&self) -> Duration {
+        let own = self.own.saturating_sub(self.started.elapsed());
+        self.deadline.left().map_or(own, |left| left.min(own))
+    }
+
+    /// What is left for a statement in the server.
+    pub(super) fn in_server(&self) -> Duration {
+        let left = self.left();
+        let limit = left.saturating_sub(HEAD_START.min(left / 10));
+        // Zero would mean "no limit".
+        limit.max(Duration::from_millis(1))
+    }
+
+    pub(super) fn expired(&self) -> StoreError {
+        StoreError::Expired {
+            what: self.what,
+            after: self.started.elapsed(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A session as revision 2025-11-25 has it, by hand.
+
+use futures::{Stream, StreamExt};
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use super::{Server, events};
+
+/// A session that is open.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    server: &'a Server,
+    id: String,
+}
+
+/// What was heard of a stream that has ended.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) last_id: String,
+    pub(crate) messages: Vec<Value>,
+}
+
+const VERSION: &str = "2025-11-25";
+
+// === impl Session ===
+
+impl<'a> Session<'a> {
+    pub(crate) async fn open(server: &'a Server) -> Self {
+        let params = json!({
+            "protocolVersion": VERSION, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+        });
+        let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+        let opened = server
+            .http
+            .post(server.mcp())
+            .header("accept", "application/json, text/event-stream")
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        let id = opened.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        drop(opened.text().await.unwrap());
+        let session = Self { server, id };
+        session.tell("notifications/initialized", json!({})).await;
+        session
+    }
+
+    pub(crate) async fn tell(&self, method: &str, params: Value) {
+        let body = json!({ "jsonrpc": "2.0", "method": method, "params": params });
+        let told = self.post(body).send().await.unwrap();
+        assert_eq!(told.status(), 202);
+    }
+
+    pub(crate) async fn cancel(&self, id: u32) {
+        self.tell("notifications/cancelled", json!({ "requestId": id }))
+            .await;
+    }
+
+    /// Begins a call.
+    pub(crate) async fn ask(&self, id: u32) -> Response {
+        let arguments = json!({ "question": "Why do retries make overload worse?" });
+        let params = json!({
+            "name": "ask_papers", "arguments": arguments, "_meta": { "progressToken": id },
+        });
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        self.post(body).send().await.unwrap()
+    }
+
+    /// Goes on from an event.
+    pub(crate) async fn resume(&self, last_id: &str) -> Response {
+        let request = self.server.http.get(self.server.mcp());
+        let request = self.in_session(request).header("last-event-id", last_id);
+        request
+            .header("accept", "text/event-stream")
+            .send()
+            .await
+            .unwrap()
+    }
+
+    fn post(&self, body: Value) -> RequestBuilder {
+        let request = self.server.http.post(self.server.mcp());
+        self.in_session(request)
+            .header("accept", "application/json, text/event-stream")
+            .json(&body)
+    }
+
+    fn in_session(&self, request: RequestBuilder) -> RequestBuilder {
+        request
+            .header("mcp-session-id", &self.id)
+            .header("mcp-protocol-version", VERSION)
+    }
+}
+
+// === impl Heard ===
+
+impl Heard {
+    /// All that the stream says until it ends.
+    pub(crate) async fn of(response: Response) -> Self {
+        Self::until(response, |_| false).await
+    }
+
+    /// All that it says until a message is what was waited for.
+    pub(crate) async fn until(response: Response, enough: impl Fn(&Value) -> bool) -> Self {
+        assert_eq!(response.status(), 200);
+        let mut heard = Self::default();
+        let mut events = std::pin::pin!(events(response));
+        while let Some((id, message)) = next(&mut events).await {
+            heard.last_id = id;
+            if message.is_null() {
+                continue;
+            }
+            let is_enough = enough(&message);
+            heard.messages.push(message);
+            if is_enough {
+                break;
+            }
+        }
+        heard
+    }
+
+    /// The response, if it is among what was heard.
+    pub(crate) fn response(&self) -> Option<&Value> {
+        self.messages
+            .iter()
+            .find(|message| message.get("method").is_none())
+    }
+}
+
+async fn next<S: Stream<Item = (String, Value)> + Unpin>(events: &mut S) -> Option<(String, Value)> {
+    events.next().await
+}

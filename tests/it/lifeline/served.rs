@@ -1,0 +1,102 @@
+//! `Lifeline::serve`: the server's settings are the stack's, and a drain ends what the stack holds.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get as on_get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tower_lifeline::Lifeline;
+use tower_lifeline::serve::{Drained, ServeHandle, ServeSettings};
+use tower_lifeline::sse_heartbeat::HeartbeatSettings;
+
+use super::neighbours::echoes;
+use super::{example, quiet, secs};
+use crate::scripted::{Scripted, Step, data};
+use crate::wire;
+
+async fn start(lifeline: &Lifeline, app: Router) -> (SocketAddr, ServeHandle, JoinHandle<Drained>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = lifeline.serve(listener, app);
+    let handle = server.handle();
+    (address, handle, tokio::spawn(server.into_future()))
+}
+
+fn at_once() -> ServeSettings {
+    ServeSettings::builder()
+        .drain_delay(Duration::ZERO)
+        .drain_spread(Duration::ZERO)
+        .drain(secs(10))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_drain_says_goodbye_to_streams_and_closes_the_gate() {
+    let goodbye = HeartbeatSettings::builder().with_goodbye().build().unwrap();
+    let lifeline = quiet().heartbeat(goodbye).server(at_once()).build().unwrap();
+    let stream = || async {
+        let body = Scripted::new([data(0, "data: 1\n\n"), Step::Hang]);
+        (
+            [("content-type", "text/event-stream")],
+            axum::body::Body::new(body),
+        )
+            .into_response()
+    };
+    let app = Router::new().route("/", on_get(stream)).layer(lifeline.layer());
+    let (address, handle, server) = start(&lifeline, app).await;
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("data: 1") {
+        assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+    }
+    assert_eq!(lifeline.gate().figures().in_flight, 1);
+    handle.drain();
+    let drained = timeout(secs(5), server).await.unwrap().unwrap();
+    assert_eq!(
+        (drained.connections, drained.cut),
+        (1, 0),
+        "the goodbye ended it, and not the bound"
+    );
+    assert!(lifeline.gate().is_closed());
+    assert_eq!(lifeline.gate().figures().in_flight, 0);
+    let rest = client.read_to_end(&mut heard).await;
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(
+        rest.is_err() || !heard.ends_with("0\r\n\r\n"),
+        "it must not look whole: {heard}"
+    );
+}
+
+#[tokio::test]
+async fn the_example_is_served_with_websockets_and_refusals() {
+    let lifeline = quiet()
+        .max_in_flight(1)
+        .max_queue(0)
+        .server(at_once())
+        .build()
+        .unwrap();
+    let (address, handle, server) = start(&lifeline, example::around(example::routes(), &lifeline)).await;
+    echoes(address).await;
+    let held = lifeline.gate().try_enter().unwrap();
+    let request = format!(
+        "GET /tokens HTTP/1.1\r\nhost: a\r\norigin: https://app.example\r\nauthorization: {}\r\nconnection: close\r\n\r\n",
+        example::TOKEN
+    );
+    let refused = wire::raw(address, &request).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("access-control-allow-origin: *"), "{refused}");
+    drop(held);
+    handle.drain();
+    let drained = timeout(secs(12), server).await.unwrap().unwrap();
+    assert_eq!(drained.requests_cut, 0);
+}
