@@ -17,7 +17,7 @@ pub trait Listener: Send + 'static {
     /// A connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// Where it comes from.
-    type Addr: Clone + Send + Sync + 'static;
+    type Addr: Send + Sync + 'static;
 
     /// Waits for the next connection. Dropping the future loses none.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Addr)>> + Send;
