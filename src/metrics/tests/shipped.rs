@@ -177,18 +177,25 @@ fn every_alert_has_its_place_in_the_runbook() {
 
 #[test]
 fn each_limit_that_is_watched_has_a_bucket_of_its_own() {
-    let silences = ALERTS.split("silence: \"").skip(1);
-    let limits: Vec<f64> = silences
-        .filter_map(|rest| rest.split_once("s\" }"))
-        .map(|(limit, _)| limit.parse().unwrap())
-        .collect();
-    assert_eq!(limits.len(), 16);
-    for limit in limits {
-        let edges = [limit - 1.0, limit + 1.0];
-        assert!(SILENCE_BUCKETS.windows(2).any(|pair| pair == edges), "{limit} s");
-        for edge in edges {
-            assert!(ALERTS.contains(&format!("le=~\"{edge}(")), "{edge}");
-        }
+    let rules = ALERTS.split("- record: ").skip(1);
+    let mut limits = 0;
+    for rule in rules {
+        let number = |before: &str, after: &str| -> Vec<f64> {
+            let found = rule.split(before).skip(1);
+            let found = found.filter_map(|rest| rest.split_once(after));
+            found.map(|(number, _)| number.parse().unwrap()).collect()
+        };
+        let (edges, limit) = (number("le=~\"", "("), number("silence: \"", "s\" }"));
+        let ([upper, lower], [limit]) = (&edges[..], &limit[..]) else {
+            panic!("{rule}")
+        };
+        assert!(lower < limit && limit < upper, "{rule}");
+        assert!(
+            SILENCE_BUCKETS.windows(2).any(|pair| pair == [*lower, *upper]),
+            "{limit} s"
+        );
+        limits += 1;
     }
+    assert_eq!(limits, 17);
     assert!(SILENCE_BUCKETS.is_sorted());
 }
