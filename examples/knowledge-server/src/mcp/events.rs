@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream;
-use rmcp::model::ServerJsonRpcMessage;
+use rmcp::model::{RequestId, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::{
-    EventStore, EventStoreError, EventStream, ServerSseMessage,
+    EventStore, EventStoreError, EventStream, ServerSseMessage, SessionId,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -28,11 +28,15 @@ struct Stream {
     events: VecDeque<(ServerSseMessage, usize)>,
     /// The number of the first event that is still here.
     first: u64,
-    /// Its response is among the events.
+    /// Its response is among the events, or will never come.
     is_over: bool,
+    owner: Option<Owner>,
     touched: Instant,
     news: watch::Sender<()>,
 }
+
+/// The call that a stream belongs to.
+pub(super) type Owner = (SessionId, RequestId);
 
 /// Progress, for the most part: whoever has missed more of it has missed nothing.
 const MOST_EVENTS: usize = 32;
@@ -77,6 +81,26 @@ impl Events {
         )))
     }
 
+    /// The stream of this event is that of a call.
+    pub(super) fn belongs(&self, event: &ServerSseMessage, owner: &Owner) {
+        let stream = event.event_id.as_deref().and_then(|id| id.rsplit_once('/'));
+        let mut kept = self.kept();
+        let stream = stream.and_then(|(stream, _)| kept.streams.get_mut(stream));
+        if let Some(stream) = stream.filter(|stream| stream.owner.is_none()) {
+            stream.owner = Some(owner.clone());
+        }
+    }
+
+    /// The call was cancelled: nobody has to wait for its response.
+    pub(super) fn cancelled(&self, owner: &Owner) {
+        for stream in self.kept().streams.values_mut() {
+            if stream.owner.as_ref() == Some(owner) {
+                stream.is_over = true;
+                stream.news.send_replace(());
+            }
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,6 +130,7 @@ impl Kept {
             events: VecDeque::new(),
             first: 0,
             is_over: false,
+            owner: None,
             touched: now,
             news: watch::Sender::new(()),
         });

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::Stream;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use futures::{Stream, StreamExt};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError,
 };
@@ -97,7 +97,17 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionsError> {
-        Ok(self.rmcp.create_stream(id, message).await?)
+        let owner = match &message {
+            ClientJsonRpcMessage::Request(request) => Some((id.clone(), request.id.clone())),
+            _ => None,
+        };
+        let events = self.events.clone();
+        let stream = self.rmcp.create_stream(id, message).await?;
+        Ok(stream.inspect(move |event| {
+            if let Some(owner) = &owner {
+                events.belongs(event, owner);
+            }
+        }))
     }
 
     async fn accept_message(
@@ -105,7 +115,18 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<(), SessionsError> {
-        Ok(self.rmcp.accept_message(id, message).await?)
+        let cancelled = match &message {
+            ClientJsonRpcMessage::Notification(told) => match &told.notification {
+                ClientNotification::CancelledNotification(told) => told.params.request_id.clone(),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.rmcp.accept_message(id, message).await?;
+        if let Some(request) = cancelled {
+            self.events.cancelled(&(id.clone(), request));
+        }
+        Ok(())
     }
 
     async fn create_standalone_stream(

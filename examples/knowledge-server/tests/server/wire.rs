@@ -6,7 +6,7 @@ use futures::StreamExt;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::serving::{Outcome, Server, Session};
+use crate::serving::{Heard, Outcome, Server, Session};
 
 #[tokio::test]
 async fn inputs_have_bounds_and_errors_say_which() {
@@ -107,15 +107,20 @@ async fn in_a_session_whoever_leaves_has_not_cancelled() {
     assert_eq!(server.seats().await, 0.0, "an open session holds no seat");
     let call = session.ask(7).await;
     server.until_seats(1.0, Duration::from_secs(5)).await;
-    drop(call);
+    let heard = Heard::until(call, |_| true).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(server.seats().await, 1.0, "the tool works on");
     let refused = server.ask().send().await.unwrap();
     assert_eq!(refused.status(), 503);
     assert!(refused.headers().contains_key("retry-after"));
     // While everything is taken.
+    let back = tokio::spawn(Heard::of(session.resume(&heard.last_id).await));
     session.cancel(7).await;
     server.until_seats(0.0, Duration::from_secs(2)).await;
+    let rest = timeout(Duration::from_secs(1), back)
+        .await
+        .expect("nothing more will come");
+    assert!(rest.unwrap().response().is_none());
 }
 
 #[tokio::test]
