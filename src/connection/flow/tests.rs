@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::now;
 use crate::slow_client::{Finding, SlowClient, SlowClientLimits, SlowClock, Slowness};
 
 const MS: Duration = Duration::from_millis(1);
@@ -16,7 +17,7 @@ fn cut(
     written: impl Fn(Duration) -> (u64, bool),
     taken: impl Fn(Duration) -> u64,
 ) -> Option<(Duration, SlowClient)> {
-    let (start, mut flow, mut clock) = (Instant::now(), Flow::default(), SlowClock::new(limits));
+    let (start, mut flow, mut clock) = (now(), Flow::default(), SlowClock::new(limits));
     let mut time = Duration::ZERO;
     while time < HALF_AN_HOUR {
         time += limits.between_looks();
