@@ -64,7 +64,7 @@ fn a_drip_reader_is_below_the_rate_and_is_not_kept_up_with() {
 /// A Unix socket takes some 700 bytes of memory for a piece of ten.
 #[test]
 fn no_more_is_taken_than_was_written_though_it_leaves_more_memory() {
-    let (mut flow, now) = (Flow::default(), Instant::now());
+    let (mut flow, now) = (Flow::default(), now());
     let mut sight = |written, queued| {
         (flow.written, flow.is_write_pending) = (written, true);
         let sight = flow.sight(Queue::Memory, Some(queued), now);
