@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::IoGuard;
+use super::flow::Flow;
 use super::slot::Slot;
 use super::socket::{self, Socket, View};
 use crate::watchdog::{Place, Watchdog};
@@ -23,7 +24,7 @@ use crate::watchdog::{Place, Watchdog};
 pub struct GuardedIo<IO> {
     slot: Arc<Slot<IO>>,
     watchdog: Watchdog,
-    /// `None`: it was left to the watchdog.
+    /// `None`: it was given back.
     place: Option<Place>,
     is_vectored: bool,
 }
@@ -97,7 +98,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.slot
-            .poll_write(cx, |io, cx| io.poll_write(cx, bytes), |n| *n)
+            .poll_write(cx, |io, cx| io.poll_write(cx, bytes), Flow::wrote)
     }
 
     #[inline]
@@ -107,7 +108,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.slot
-            .poll_write(cx, |io, cx| io.poll_write_vectored(cx, slices), |n| *n)
+            .poll_write(cx, |io, cx| io.poll_write_vectored(cx, slices), Flow::wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -116,20 +117,24 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
 
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.slot.poll_write(cx, |io, cx| io.poll_flush(cx), |()| 0)
+        self.slot
+            .poll_write(cx, |io, cx| io.poll_flush(cx), Flow::flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.slot.poll_write(cx, |io, cx| io.poll_shutdown(cx), |()| 0)
+        self.slot
+            .poll_write(cx, |io, cx| io.poll_shutdown(cx), Flow::shut_down)
     }
 }
 
 impl<IO> Drop for GuardedIo<IO> {
     fn drop(&mut self) {
-        let is_left = self.slot.leave();
-        if let Some(place) = self.place.take().filter(|_| !is_left) {
-            self.watchdog.release(place);
-        }
+        let (watchdog, place) = (&self.watchdog, &mut self.place);
+        self.slot.leave(|| {
+            if let Some(place) = place.take() {
+                watchdog.release(place);
+            }
+        });
     }
 }
 

@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::time::Instant;
 
+use super::flow::Flow;
 use super::guard::Terms;
 use super::socket::{Queue, View};
 use crate::event::{Event, Outcome, SeenBy};
-use crate::slow_client::{Finding, Sight, SlowClient, SlowClock};
+use crate::slow_client::{Finding, SlowClient, SlowClock};
 use crate::watchdog::{After, Watched};
 
 /// A connection, and what is known of its peer.
@@ -39,20 +40,8 @@ enum Held<IO> {
     /// It was taken away.
     Cut(SlowClient),
     Over,
-}
-
-/// What went in, and what came out at the other end.
-#[derive(Clone, Copy, Debug, Default)]
-struct Flow {
-    written: u64,
-    /// What `written` was when the queue was last seen empty.
-    settled: u64,
-    is_write_pending: bool,
-    /// The peer was waited for at the last look.
-    was_waited_for: bool,
-    /// What `written` was beyond the queue at the last look. Below zero where the queue counts its memory.
-    beyond_queue: i64,
-    taken: u64,
+    /// It is over, and nobody but the watchdog knows its place.
+    Forgotten,
 }
 
 // === impl Slot ===
@@ -98,13 +87,13 @@ impl<IO> Slot<IO> {
         polled
     }
 
-    /// Writes, flushes or shuts down; `written` says how many bytes were accepted.
+    /// Writes, flushes or shuts down, and notes what came of it.
     #[inline]
     pub(super) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut IO>, &mut Context<'_>) -> Poll<io::Result<T>>,
-        written: impl FnOnce(&T) -> usize,
+        note: impl FnOnce(&mut Flow, &Poll<io::Result<T>>),
     ) -> Poll<io::Result<T>>
     where
         IO: Unpin,
@@ -120,11 +109,9 @@ impl<IO> Slot<IO> {
             return Poll::Ready(Err(content.last_word()));
         };
         let polled = write(Pin::new(io), cx);
-        flow.is_write_pending = polled.is_pending();
-        match &polled {
-            Poll::Ready(Ok(result)) => flow.written += written(result) as u64,
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => remember(writer, cx),
+        note(flow, &polled);
+        if polled.is_pending() {
+            remember(writer, cx);
         }
         polled
     }
@@ -133,7 +120,7 @@ impl<IO> Slot<IO> {
     pub(super) fn ask<T>(&self, question: impl FnOnce(&IO) -> T) -> Option<T> {
         match &self.content().io {
             Held::Owned(io) => Some(question(io)),
-            Held::Left(_) | Held::Cut(_) | Held::Over => None,
+            Held::Left(_) | Held::Cut(_) | Held::Over | Held::Forgotten => None,
         }
     }
 
@@ -141,46 +128,52 @@ impl<IO> Slot<IO> {
     #[cfg(feature = "serve")]
     fn reset(&self) {
         let mut content = self.content();
-        let held = std::mem::replace(&mut content.io, Held::Over);
-        let wakers = [content.reader.take(), content.writer.take()];
+        let held = content.end(Held::Over);
+        let wakers = content.wakers();
         drop(content);
-        if let Held::Owned(io) | Held::Left(io) = &held {
+        self.close(held, wakers);
+    }
+
+    /// Tells the peer, then whoever waits. What it drops is other people's, and may panic.
+    fn close(&self, held: Option<IO>, wakers: [Option<Waker>; 2]) {
+        if let Some(io) = &held {
             self.view.reset(io);
         }
-        drop(held);
         wakers.into_iter().flatten().for_each(Waker::wake);
+        drop(held);
     }
 
-    /// Its owner is gone. True: something that was written is still on the way, so that there is still something
-    /// to watch.
-    pub(super) fn leave(&self) -> bool {
+    /// Its owner is gone. Unless something that was written is still on the way, so that there is still something to
+    /// watch, its place is released.
+    pub(super) fn leave(&self, release: impl FnOnce()) {
         let mut content = self.content();
-        let wakers = (content.reader.take(), content.writer.take());
-        let is_left = match std::mem::replace(&mut content.io, Held::Over) {
-            Held::Owned(io) => self.leave_to_patrol(content, io),
-            Held::Left(_) | Held::Cut(_) | Held::Over => false,
+        let wakers = content.wakers();
+        let rest = match std::mem::replace(&mut content.io, Held::Over) {
+            Held::Owned(io) if self.is_left_to_patrol(&content, &io) => {
+                content.flow.owner_left();
+                content.io = Held::Left(io);
+                None
+            }
+            rest => Some(rest),
         };
-        drop(wakers);
-        is_left
+        drop(content);
+        if rest.is_some() {
+            release();
+        }
+        // Other people's, who may ask this connection something or panic.
+        drop((rest, wakers));
     }
 
-    fn leave_to_patrol(&self, mut content: MutexGuard<'_, Content<IO>>, io: IO) -> bool {
+    fn is_left_to_patrol(&self, content: &Content<IO>, io: &IO) -> bool {
         if content.is_to_be_reset {
-            self.view.reset(&io);
+            self.view.reset(io);
             return false;
         }
-        let is_left = self.view.queue == Queue::Bytes
+        self.view.queue == Queue::Bytes
             && !self.terms.limits.is_report_only()
             && !content.flow.is_settled()
-            && self.view.queued(&io).is_some_and(|queued| queued > 0);
-        if is_left {
-            self.view.end(&io);
-            content.io = Held::Left(io);
-        } else {
-            drop(content);
-            drop(io);
-        }
-        is_left
+            && self.view.queued(io).is_some_and(|queued| queued > 0)
+            && self.view.end(io)
     }
 
     fn content(&self) -> MutexGuard<'_, Content<IO>> {
@@ -189,22 +182,20 @@ impl<IO> Slot<IO> {
     }
 
     fn cut(&self, mut content: MutexGuard<'_, Content<IO>>, slow: SlowClient) -> After {
-        let held = std::mem::replace(&mut content.io, Held::Cut(slow));
-        let wakers = [content.reader.take(), content.writer.take()];
+        let held = content.end(Held::Cut(slow));
+        let (wakers, after) = (content.wakers(), content.after());
         drop(content);
-        let after = match held {
-            Held::Owned(io) => {
-                self.view.reset(&io);
-                After::Stay
-            }
-            Held::Left(io) => {
-                self.view.reset(&io);
-                After::Go
-            }
-            Held::Cut(_) | Held::Over => After::Stay,
-        };
+        self.close(held, wakers);
         self.terms.reporter.report(&too_slow(slow, Outcome::Cut));
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        after
+    }
+
+    /// Is done with a connection that was left, or with a look at it.
+    fn let_go(mut content: MutexGuard<'_, Content<IO>>, is_done: bool) -> After {
+        let io = if is_done { content.end(Held::Over) } else { None };
+        let after = content.after();
+        drop(content);
+        drop(io);
         after
     }
 
@@ -231,7 +222,9 @@ impl<IO: Send> super::Resets for Slot<IO> {
 
     fn peer_idle(&self, now: Instant) -> Option<Duration> {
         if self.view.queue == Queue::Bytes {
-            self.content().clock.waited(now)
+            let content = self.content();
+            let caught_up = content.flow.is_caught_up().then_some(Duration::ZERO);
+            content.clock.waited(now).or(caught_up)
         } else {
             None
         }
@@ -250,20 +243,24 @@ impl<IO: Send> Watched for Slot<IO> {
         let (io, is_left) = match io {
             Held::Owned(io) => (io, false),
             Held::Left(io) => (io, true),
-            Held::Cut(_) | Held::Over => return After::Stay,
+            Held::Cut(_) | Held::Over | Held::Forgotten => return content.after(),
         };
         if flow.is_quiet() {
             return After::Stay;
         }
-        let sight = flow.sight(self.view.queue, self.view.queued(io));
+        let sight = flow.sight(self.view.queue, self.view.queued(io), now);
+        if sight.is_waited_for && self.view.queue == Queue::Bytes && self.view.is_gone(io) {
+            // Whoever owns it is about to be told by the system.
+            return Self::let_go(content, is_left);
+        }
         let finding = clock.look(&self.terms.limits, sight, now);
         if let Finding::TooSlow(slow) = finding {
             return self.cut(content, slow);
         }
-        let done = (is_left && !sight.is_waited_for).then(|| std::mem::replace(&mut content.io, Held::Over));
-        drop(content);
+        let is_done = is_left && flow.is_drained();
+        let after = Self::let_go(content, is_done);
         self.say(finding, sight.taken);
-        if done.is_some() { After::Go } else { After::Stay }
+        after
     }
 }
 
@@ -278,51 +275,41 @@ impl<IO> fmt::Debug for Slot<IO> {
 // === impl Content ===
 
 impl<IO> Content<IO> {
+    /// Takes the connection away, for `reason`, if it is still there.
+    fn end(&mut self, reason: Held<IO>) -> Option<IO> {
+        match std::mem::replace(&mut self.io, reason) {
+            Held::Owned(io) => Some(io),
+            Held::Left(io) => {
+                self.io = Held::Forgotten;
+                Some(io)
+            }
+            ended => {
+                self.io = ended;
+                None
+            }
+        }
+    }
+
+    const fn wakers(&mut self) -> [Option<Waker>; 2] {
+        [self.reader.take(), self.writer.take()]
+    }
+
+    /// A look that panics is followed by another one, which says the same.
+    const fn after(&self) -> After {
+        match self.io {
+            Held::Forgotten => After::Go,
+            Held::Owned(_) | Held::Left(_) | Held::Cut(_) | Held::Over => After::Stay,
+        }
+    }
+
     #[cold]
     fn last_word(&self) -> io::Error {
         match self.io {
             Held::Cut(slow) => io::Error::new(io::ErrorKind::TimedOut, slow),
             // Only an owner asks.
-            Held::Owned(_) | Held::Left(_) | Held::Over => io::ErrorKind::NotConnected.into(),
-        }
-    }
-}
-
-// === impl Flow ===
-
-impl Flow {
-    const fn is_settled(&self) -> bool {
-        self.settled == self.written && !self.is_write_pending
-    }
-
-    /// Nothing has happened that a look could find.
-    const fn is_quiet(&self) -> bool {
-        self.is_settled() && !self.was_waited_for
-    }
-
-    fn sight(&mut self, queue: Queue, queued: Option<u64>) -> Sight {
-        self.was_waited_for = match queued {
-            Some(queued) => {
-                // A byte takes at least its own room in the queue: what the difference gains has left it.
-                let beyond = self.written.wrapping_sub(queued) as i64;
-                self.taken += u64::try_from(beyond.saturating_sub(self.beyond_queue)).unwrap_or_default();
-                self.beyond_queue = beyond;
-                if queued == 0 {
-                    self.settled = self.written;
-                }
-                // Where memory is counted, small pieces that were taken hide behind others that were added, until
-                // nothing can be added.
-                queued > 0 && (queue == Queue::Bytes || self.is_write_pending)
+            Held::Owned(_) | Held::Left(_) | Held::Over | Held::Forgotten => {
+                io::ErrorKind::NotConnected.into()
             }
-            None => {
-                (self.taken, self.settled) = (self.written, self.written);
-                self.is_write_pending
-            }
-        };
-        Sight {
-            is_waited_for: self.was_waited_for,
-            progress: self.taken,
-            taken: self.taken,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What goes through unchanged, what is cut and when, on the paused clock; and what the system makes of settings.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex, split};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::event::{Event, Outcome, Reporter, SeenBy};
@@ -113,6 +114,38 @@ async fn a_dry_run_says_once_what_would_have_been_cut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flush_that_has_nothing_to_do_hides_no_write_that_waits() {
+    let (guard, _) = guard(SlowClientLimits::new());
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(server, &guard);
+    let write = poll_fn(|cx| {
+        while let Poll::Ready(written) = Pin::new(&mut io).poll_write(cx, &[0; 64]) {
+            if let Err(error) = written {
+                return Poll::Ready(error);
+            }
+        }
+        assert!(Pin::new(&mut io).poll_flush(cx).is_ready());
+        Poll::Pending
+    });
+    let error = timeout(STALL * 2, write).await.unwrap();
+    assert!(SlowClient::find(&error).is_some());
+}
+
+/// A write that was given up, and then the end of what is written: nothing waits.
+#[tokio::test(start_paused = true)]
+async fn whoever_has_shut_down_waits_for_nobody() {
+    let (guard, events) = guard(SlowClientLimits::new());
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(server, &guard);
+    timeout(Duration::from_secs(1), io.write_all(&[0; 100]))
+        .await
+        .unwrap_err();
+    io.shutdown().await.unwrap();
+    sleep(STALL * 3).await;
+    assert_eq!(*events.lock().unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn questions_find_the_connection_until_it_is_cut() {
     let (guard, _) = guard(SlowClientLimits::new());
     let (server, _client) = duplex(64);
@@ -120,6 +153,116 @@ async fn questions_find_the_connection_until_it_is_cut() {
     assert_eq!(io.ask(|_| 7), Some(7));
     io.write_all(&[0; 100]).await.unwrap_err();
     assert_eq!(io.ask(|_| 7), None);
+}
+
+/// Nothing but being woken has it look again.
+async fn waits_in_vain(io: &mut (impl AsyncWrite + Unpin)) {
+    let start = Instant::now();
+    let write = timeout(STALL * 2, io.write_all(&[0; 100]));
+    let error = write.await.unwrap().unwrap_err();
+    assert!(SlowClient::find(&error).is_some());
+    assert!(start.elapsed() < STALL + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_keeps_nobody_waiting() {
+    let reporter = Reporter::to(|event: &Event| {
+        assert!(!matches!(event, Event::ClientTooSlow { .. }), "on purpose");
+    });
+    let guard = IoGuard::new(SlowClientLimits::new()).with_reporter(reporter);
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(server, &guard);
+    waits_in_vain(&mut io).await;
+    drop(io);
+    assert_eq!(guard.watched(), 0);
+}
+
+/// What somebody has put into a connection.
+struct Dropping<F: FnMut() + Unpin>(tokio::io::DuplexStream, F);
+
+impl<F: FnMut() + Unpin> Drop for Dropping<F> {
+    fn drop(&mut self) {
+        (self.1)();
+    }
+}
+
+impl<F: FnMut() + Unpin> AsyncRead for Dropping<F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl<F: FnMut() + Unpin> AsyncWrite for Dropping<F> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_drop_panics_keeps_neither_its_place_nor_anybody_waiting() {
+    let (guard, _) = guard(SlowClientLimits::new());
+    let panics = || assert!(std::thread::panicking(), "on purpose");
+    let (server, _client) = duplex(64);
+    let io = GuardedIo::without_socket(Dropping(server, panics), &guard);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(io))).unwrap_err();
+    assert_eq!(guard.watched(), 0);
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(Dropping(server, panics), &guard);
+    waits_in_vain(&mut io).await;
+    drop(io);
+    assert_eq!(guard.watched(), 0);
+}
+
+/// What was dropped with the lock held could wait for itself.
+#[cfg(feature = "serve")]
+#[tokio::test]
+async fn whoever_is_dropped_may_ask_the_connection() {
+    let guard = IoGuard::default();
+    for is_reset in [false, true] {
+        let resets = Arc::new(Mutex::new(None::<Arc<dyn Resets>>));
+        let dropped = resets.clone();
+        let asks = move || dropped.lock().unwrap().take().unwrap().reset_when_closed();
+        let (server, _client) = duplex(64);
+        let io = GuardedIo::without_socket(Dropping(server, asks), &guard);
+        *resets.lock().unwrap() = Some(io.resets());
+        if is_reset {
+            io.resets().reset_when_closed();
+        }
+        drop(io);
+        assert!(resets.lock().unwrap().is_none());
+    }
+}
+
+/// Its owner has gone, and cannot give its place back.
+#[cfg(all(feature = "serve", target_os = "linux"))]
+#[tokio::test(start_paused = true)]
+async fn whoever_was_left_and_is_reset_is_watched_no_longer() {
+    let (guard, events) = guard(SlowClientLimits::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let mut io = GuardedIo::new(listener.accept().await.unwrap().0, &guard);
+    let resets = io.resets();
+    timeout(Duration::from_secs(1), io.write_all(&vec![0; 1 << 24]))
+        .await
+        .unwrap_err();
+    drop(io);
+    sleep(STALL / 4).await;
+    assert_eq!(guard.watched(), 1, "it is still on the way");
+    resets.reset();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((guard.watched(), events.lock().unwrap().len()), (0, 0));
 }
 
 #[tokio::test]
