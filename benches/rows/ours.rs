@@ -36,6 +36,10 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("RequestBody (no body)", body),
         Row::layer("all of them", all),
         Row::layer("Lifeline", Lifeline::builder().build().expect("a stack").layer()),
+        Row::layer(
+            "Lifeline, lean",
+            Lifeline::builder().lean().build().expect("a stack").layer(),
+        ),
     ];
     #[cfg(feature = "metrics")]
     rows.extend(measured());
