@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::IoGuard;
+use super::flow::Flow;
 use super::slot::Slot;
 use super::socket::{self, Socket, View};
 use crate::watchdog::{Place, Watchdog};
@@ -97,7 +98,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.slot
-            .poll_write(cx, |io, cx| io.poll_write(cx, bytes), |n| *n)
+            .poll_write(cx, |io, cx| io.poll_write(cx, bytes), Flow::wrote)
     }
 
     #[inline]
@@ -107,7 +108,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.slot
-            .poll_write(cx, |io, cx| io.poll_write_vectored(cx, slices), |n| *n)
+            .poll_write(cx, |io, cx| io.poll_write_vectored(cx, slices), Flow::wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -116,11 +117,13 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
 
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.slot.poll_write(cx, |io, cx| io.poll_flush(cx), |()| 0)
+        self.slot
+            .poll_write(cx, |io, cx| io.poll_flush(cx), Flow::flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.slot.poll_write(cx, |io, cx| io.poll_shutdown(cx), |()| 0)
+        self.slot
+            .poll_write(cx, |io, cx| io.poll_shutdown(cx), Flow::flushed)
     }
 }
 

@@ -9,7 +9,8 @@
 //! [`GuardedIo`] looks at what the peer's system has *acknowledged*. While bytes wait for the peer and it
 //! acknowledges none for as long as [`SlowClientLimits`](crate::SlowClientLimits) say, or fewer than the least rate,
 //! the connection is cut: the peer sees a reset, what was queued for it is let go at once, and whoever uses the
-//! connection gets a [`SlowClient`](crate::SlowClient) in an `io::Error`. An idle connection is never slow.
+//! connection gets a [`SlowClient`](crate::SlowClient) in an `io::Error`. An idle connection is never slow, and one whose
+//! peer has all that was written two seconds ago is below no rate: what it lacks is on the way.
 //! [`IoGuard`] holds the limits, and [`SocketSettings`] that keep the system from taking more than it can send.
 //!
 //! | | judged by |
@@ -53,6 +54,7 @@
 //! # }
 //! ```
 
+mod flow;
 mod guard;
 mod io;
 #[cfg(feature = "axum")]

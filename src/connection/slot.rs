@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::time::Instant;
 
+use super::flow::Flow;
 use super::guard::Terms;
 use super::socket::{Queue, View};
 use crate::event::{Event, Outcome, SeenBy};
-use crate::slow_client::{Finding, Sight, SlowClient, SlowClock};
+use crate::slow_client::{Finding, SlowClient, SlowClock};
 use crate::watchdog::{After, Watched};
 
 /// A connection, and what is known of its peer.
@@ -39,20 +40,6 @@ enum Held<IO> {
     /// It was taken away.
     Cut(SlowClient),
     Over,
-}
-
-/// What went in, and what came out at the other end.
-#[derive(Clone, Copy, Debug, Default)]
-struct Flow {
-    written: u64,
-    /// What `written` was when the queue was last seen empty.
-    settled: u64,
-    is_write_pending: bool,
-    /// The peer was waited for at the last look.
-    was_waited_for: bool,
-    /// What `written` was beyond the queue at the last look. Below zero where the queue counts its memory.
-    beyond_queue: i64,
-    taken: u64,
 }
 
 // === impl Slot ===
@@ -98,13 +85,13 @@ impl<IO> Slot<IO> {
         polled
     }
 
-    /// Writes, flushes or shuts down; `written` says how many bytes were accepted.
+    /// Writes, flushes or shuts down, and notes what came of it.
     #[inline]
     pub(super) fn poll_write<T>(
         &self,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut IO>, &mut Context<'_>) -> Poll<io::Result<T>>,
-        written: impl FnOnce(&T) -> usize,
+        note: impl FnOnce(&mut Flow, &Poll<io::Result<T>>),
     ) -> Poll<io::Result<T>>
     where
         IO: Unpin,
@@ -120,11 +107,9 @@ impl<IO> Slot<IO> {
             return Poll::Ready(Err(content.last_word()));
         };
         let polled = write(Pin::new(io), cx);
-        flow.is_write_pending = polled.is_pending();
-        match &polled {
-            Poll::Ready(Ok(result)) => flow.written += written(result) as u64,
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => remember(writer, cx),
+        note(flow, &polled);
+        if polled.is_pending() {
+            remember(writer, cx);
         }
         polled
     }
@@ -174,6 +159,7 @@ impl<IO> Slot<IO> {
             && !content.flow.is_settled()
             && self.view.queued(&io).is_some_and(|queued| queued > 0);
         if is_left {
+            content.flow.owner_left();
             self.view.end(&io);
             content.io = Held::Left(io);
         } else {
@@ -231,7 +217,9 @@ impl<IO: Send> super::Resets for Slot<IO> {
 
     fn peer_idle(&self, now: Instant) -> Option<Duration> {
         if self.view.queue == Queue::Bytes {
-            self.content().clock.waited(now)
+            let content = self.content();
+            let caught_up = content.flow.is_caught_up().then_some(Duration::ZERO);
+            content.clock.waited(now).or(caught_up)
         } else {
             None
         }
@@ -255,12 +243,13 @@ impl<IO: Send> Watched for Slot<IO> {
         if flow.is_quiet() {
             return After::Stay;
         }
-        let sight = flow.sight(self.view.queue, self.view.queued(io));
+        let sight = flow.sight(self.view.queue, self.view.queued(io), now);
         let finding = clock.look(&self.terms.limits, sight, now);
         if let Finding::TooSlow(slow) = finding {
             return self.cut(content, slow);
         }
-        let done = (is_left && !sight.is_waited_for).then(|| std::mem::replace(&mut content.io, Held::Over));
+        let is_done = is_left && flow.is_drained();
+        let done = is_done.then(|| std::mem::replace(&mut content.io, Held::Over));
         drop(content);
         self.say(finding, sight.taken);
         if done.is_some() { After::Go } else { After::Stay }
@@ -284,45 +273,6 @@ impl<IO> Content<IO> {
             Held::Cut(slow) => io::Error::new(io::ErrorKind::TimedOut, slow),
             // Only an owner asks.
             Held::Owned(_) | Held::Left(_) | Held::Over => io::ErrorKind::NotConnected.into(),
-        }
-    }
-}
-
-// === impl Flow ===
-
-impl Flow {
-    const fn is_settled(&self) -> bool {
-        self.settled == self.written && !self.is_write_pending
-    }
-
-    /// Nothing has happened that a look could find.
-    const fn is_quiet(&self) -> bool {
-        self.is_settled() && !self.was_waited_for
-    }
-
-    fn sight(&mut self, queue: Queue, queued: Option<u64>) -> Sight {
-        self.was_waited_for = match queued {
-            Some(queued) => {
-                // A byte takes at least its own room in the queue: what the difference gains has left it.
-                let beyond = self.written.wrapping_sub(queued) as i64;
-                self.taken += u64::try_from(beyond.saturating_sub(self.beyond_queue)).unwrap_or_default();
-                self.beyond_queue = beyond;
-                if queued == 0 {
-                    self.settled = self.written;
-                }
-                // Where memory is counted, small pieces that were taken hide behind others that were added, until
-                // nothing can be added.
-                queued > 0 && (queue == Queue::Bytes || self.is_write_pending)
-            }
-            None => {
-                (self.taken, self.settled) = (self.written, self.written);
-                self.is_write_pending
-            }
-        };
-        Sight {
-            is_waited_for: self.was_waited_for,
-            progress: self.taken,
-            taken: self.taken,
         }
     }
 }
