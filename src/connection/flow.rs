@@ -17,6 +17,7 @@ pub(super) struct Flow {
     /// What `written` was when the queue was last seen empty.
     settled: u64,
     is_write_pending: bool,
+    is_flush_pending: bool,
     /// The peer was waited for at the last look.
     was_waited_for: bool,
     /// Something was on the way at the last look, and no more than that.
@@ -48,13 +49,26 @@ impl Flow {
         }
     }
 
-    pub(super) fn flushed(&mut self, polled: &Poll<io::Result<()>>) {
-        self.is_write_pending = polled.is_pending();
+    pub(super) const fn flushed(&mut self, polled: &Poll<io::Result<()>>) {
+        // A flush has nothing to do on most sockets, and its end says nothing of a write that has to wait.
+        self.is_flush_pending = polled.is_pending();
+    }
+
+    pub(super) const fn shut_down(&mut self, polled: &Poll<io::Result<()>>) {
+        self.is_flush_pending = polled.is_pending();
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            // Whatever waited to be written was given up.
+            self.is_write_pending = false;
+        }
+    }
+
+    const fn is_blocked(&self) -> bool {
+        self.is_write_pending || self.is_flush_pending
     }
 
     /// All that was accepted has been taken, and nothing waits to be accepted.
     pub(super) const fn is_settled(&self) -> bool {
-        self.settled == self.written && !self.is_write_pending
+        self.settled == self.written && !self.is_blocked()
     }
 
     /// Nothing has happened that a look could find.
@@ -69,7 +83,7 @@ impl Flow {
 
     /// Nobody will write any more.
     pub(super) const fn owner_left(&mut self) {
-        self.is_write_pending = false;
+        (self.is_write_pending, self.is_flush_pending) = (false, false);
     }
 
     #[cfg(feature = "serve")]
@@ -92,14 +106,14 @@ impl Flow {
                 let is_past_mark = self.passes_mark(now);
                 // Whoever is written to as fast as it takes has not caught up, however small the queue is.
                 self.is_caught_up =
-                    queue == Queue::Bytes && queued > 0 && gain > 0 && is_past_mark && !self.is_write_pending;
+                    queue == Queue::Bytes && queued > 0 && gain > 0 && is_past_mark && !self.is_blocked();
                 // Where memory is counted, small pieces that were taken hide behind others that were added, until
                 // nothing can be added.
-                queued > 0 && !self.is_caught_up && (queue == Queue::Bytes || self.is_write_pending)
+                queued > 0 && !self.is_caught_up && (queue == Queue::Bytes || self.is_blocked())
             }
             None => {
                 (self.taken, self.settled) = (self.written, self.written);
-                self.is_write_pending
+                self.is_blocked()
             }
         };
         Sight {

@@ -123,7 +123,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.slot
-            .poll_write(cx, |io, cx| io.poll_shutdown(cx), Flow::flushed)
+            .poll_write(cx, |io, cx| io.poll_shutdown(cx), Flow::shut_down)
     }
 }
 

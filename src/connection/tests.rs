@@ -1,5 +1,6 @@
 //! What goes through unchanged, what is cut and when, on the paused clock; and what the system makes of settings.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex, split};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::event::{Event, Outcome, Reporter, SeenBy};
@@ -110,6 +111,38 @@ async fn a_dry_run_says_once_what_would_have_been_cut() {
         |event| matches!(event, Event::ClientTooSlow { outcome, .. } if *outcome == Outcome::WouldHaveCut),
     );
     assert_eq!(would_be_cut.count(), 1, "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_has_nothing_to_do_hides_no_write_that_waits() {
+    let (guard, _) = guard(SlowClientLimits::new());
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(server, &guard);
+    let write = poll_fn(|cx| {
+        while let Poll::Ready(written) = Pin::new(&mut io).poll_write(cx, &[0; 64]) {
+            if let Err(error) = written {
+                return Poll::Ready(error);
+            }
+        }
+        assert!(Pin::new(&mut io).poll_flush(cx).is_ready());
+        Poll::Pending
+    });
+    let error = timeout(STALL * 2, write).await.unwrap();
+    assert!(SlowClient::find(&error).is_some());
+}
+
+/// A write that was given up, and then the end of what is written: nothing waits.
+#[tokio::test(start_paused = true)]
+async fn whoever_has_shut_down_waits_for_nobody() {
+    let (guard, events) = guard(SlowClientLimits::new());
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(server, &guard);
+    timeout(Duration::from_secs(1), io.write_all(&[0; 100]))
+        .await
+        .unwrap_err();
+    io.shutdown().await.unwrap();
+    sleep(STALL * 3).await;
+    assert_eq!(*events.lock().unwrap(), []);
 }
 
 #[tokio::test(start_paused = true)]
