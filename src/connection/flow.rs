@@ -24,6 +24,9 @@ pub(super) struct Flow {
     is_caught_up: bool,
     /// What `written` was beyond the queue at the last look. Below zero where the queue counts its memory.
     beyond_queue: i64,
+    /// All that has left the queue, as it counts.
+    left: u64,
+    /// The bytes among it.
     taken: u64,
     mark: Option<Mark>,
 }
@@ -98,10 +101,11 @@ impl Flow {
                 // A byte takes at least its own room in the queue: what the difference gains has left it.
                 let beyond = self.written.wrapping_sub(queued) as i64;
                 let gain = u64::try_from(beyond.saturating_sub(self.beyond_queue)).unwrap_or_default();
-                self.taken += gain;
                 self.beyond_queue = beyond;
+                self.left += gain;
+                self.taken = (self.taken + gain).min(self.written);
                 if queued == 0 {
-                    self.settled = self.written;
+                    (self.taken, self.settled) = (self.written, self.written);
                 }
                 let is_past_mark = self.passes_mark(now);
                 // Whoever is written to as fast as it takes has not caught up, however small the queue is.
@@ -112,13 +116,13 @@ impl Flow {
                 queued > 0 && !self.is_caught_up && (queue == Queue::Bytes || self.is_blocked())
             }
             None => {
-                (self.taken, self.settled) = (self.written, self.written);
+                (self.left, self.taken, self.settled) = (self.written, self.written, self.written);
                 self.is_blocked()
             }
         };
         Sight {
             is_waited_for: self.was_waited_for,
-            progress: self.taken,
+            progress: self.left,
             taken: self.taken,
         }
     }

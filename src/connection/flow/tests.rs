@@ -61,6 +61,23 @@ fn a_drip_reader_is_below_the_rate_and_is_not_kept_up_with() {
     assert_eq!(slow.slowness(), Slowness::BelowMinRate);
 }
 
+/// A Unix socket takes some 700 bytes of memory for a piece of ten.
+#[test]
+fn no_more_is_taken_than_was_written_though_it_leaves_more_memory() {
+    let (mut flow, now) = (Flow::default(), now());
+    let mut sight = |written, queued| {
+        (flow.written, flow.is_write_pending) = (written, true);
+        let sight = flow.sight(Queue::Memory, Some(queued), now);
+        (sight.progress, sight.taken)
+    };
+    assert_eq!(sight(40, 2800), (0, 0));
+    assert_eq!(sight(40, 2100), (700, 40));
+    // There is still something to be seen of who reads on.
+    assert_eq!(sight(40, 1400), (1400, 40));
+    assert_eq!(sight(50, 2100), (1400, 40));
+    assert_eq!(sight(50, 0), (3500, 50));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
