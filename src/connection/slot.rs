@@ -157,10 +157,10 @@ impl<IO> Slot<IO> {
         let is_left = self.view.queue == Queue::Bytes
             && !self.terms.limits.is_report_only()
             && !content.flow.is_settled()
-            && self.view.queued(&io).is_some_and(|queued| queued > 0);
+            && self.view.queued(&io).is_some_and(|queued| queued > 0)
+            && self.view.end(&io);
         if is_left {
             content.flow.owner_left();
-            self.view.end(&io);
             content.io = Held::Left(io);
         } else {
             drop(content);
@@ -244,6 +244,12 @@ impl<IO: Send> Watched for Slot<IO> {
             return After::Stay;
         }
         let sight = flow.sight(self.view.queue, self.view.queued(io), now);
+        if sight.is_waited_for && self.view.queue == Queue::Bytes && self.view.is_gone(io) {
+            // Whoever owns it is about to be told by the system.
+            let done = is_left.then(|| std::mem::replace(&mut content.io, Held::Over));
+            drop(content);
+            return if done.is_some() { After::Go } else { After::Stay };
+        }
         let finding = clock.look(&self.terms.limits, sight, now);
         if let Finding::TooSlow(slow) = finding {
             return self.cut(content, slow);

@@ -24,7 +24,8 @@ pub(super) struct View<IO> {
     pub(super) queue: Queue,
     queued: fn(&IO) -> Option<u64>,
     reset: fn(&IO),
-    end: fn(&IO),
+    end: fn(&IO) -> bool,
+    is_gone: fn(&IO) -> bool,
 }
 
 /// What the send queue tells.
@@ -47,7 +48,8 @@ impl<IO> View<IO> {
             queue: Queue::Unseen,
             queued: |_| None,
             reset: |_| (),
-            end: |_| (),
+            end: |_| false,
+            is_gone: |_| false,
         }
     }
 
@@ -61,9 +63,14 @@ impl<IO> View<IO> {
         (self.reset)(io);
     }
 
-    /// Tells the peer that what is queued was all.
-    pub(super) fn end(&self, io: &IO) {
-        (self.end)(io);
+    /// Tells the peer that what is queued was all. False: there is nobody to tell.
+    pub(super) fn end(&self, io: &IO) -> bool {
+        (self.end)(io)
+    }
+
+    /// The peer has reset the connection: it takes nothing, though the queue says for good what it did not take.
+    pub(super) fn is_gone(&self, io: &IO) -> bool {
+        (self.is_gone)(io)
     }
 }
 
@@ -76,9 +83,8 @@ impl<IO: Socket> View<IO> {
                 // Whatever becomes of it, the socket is about to be closed.
                 let _ = SockRef::from(io).set_linger(Some(Duration::ZERO));
             },
-            end: |io| {
-                let _ = SockRef::from(io).shutdown(std::net::Shutdown::Write);
-            },
+            end: |io| SockRef::from(io).shutdown(std::net::Shutdown::Write).is_ok(),
+            is_gone: |io| SockRef::from(io).peer_addr().is_err(),
         }
     }
 }
