@@ -24,7 +24,7 @@ use crate::watchdog::{Place, Watchdog};
 pub struct GuardedIo<IO> {
     slot: Arc<Slot<IO>>,
     watchdog: Watchdog,
-    /// `None`: it was left to the watchdog.
+    /// `None`: it was given back.
     place: Option<Place>,
     is_vectored: bool,
 }
@@ -129,10 +129,12 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for GuardedIo<IO> {
 
 impl<IO> Drop for GuardedIo<IO> {
     fn drop(&mut self) {
-        let is_left = self.slot.leave();
-        if let Some(place) = self.place.take().filter(|_| !is_left) {
-            self.watchdog.release(place);
-        }
+        let (watchdog, place) = (&self.watchdog, &mut self.place);
+        self.slot.leave(|| {
+            if let Some(place) = place.take() {
+                watchdog.release(place);
+            }
+        });
     }
 }
 

@@ -40,6 +40,8 @@ enum Held<IO> {
     /// It was taken away.
     Cut(SlowClient),
     Over,
+    /// It is over, and nobody but the watchdog knows its place.
+    Forgotten,
 }
 
 // === impl Slot ===
@@ -118,7 +120,7 @@ impl<IO> Slot<IO> {
     pub(super) fn ask<T>(&self, question: impl FnOnce(&IO) -> T) -> Option<T> {
         match &self.content().io {
             Held::Owned(io) => Some(question(io)),
-            Held::Left(_) | Held::Cut(_) | Held::Over => None,
+            Held::Left(_) | Held::Cut(_) | Held::Over | Held::Forgotten => None,
         }
     }
 
@@ -126,47 +128,52 @@ impl<IO> Slot<IO> {
     #[cfg(feature = "serve")]
     fn reset(&self) {
         let mut content = self.content();
-        let held = std::mem::replace(&mut content.io, Held::Over);
-        let wakers = [content.reader.take(), content.writer.take()];
+        let held = content.end(Held::Over);
+        let wakers = content.wakers();
         drop(content);
-        if let Held::Owned(io) | Held::Left(io) = &held {
+        self.close(held, wakers);
+    }
+
+    /// Tells the peer, then whoever waits. What it drops is other people's, and may panic.
+    fn close(&self, held: Option<IO>, wakers: [Option<Waker>; 2]) {
+        if let Some(io) = &held {
             self.view.reset(io);
         }
-        drop(held);
         wakers.into_iter().flatten().for_each(Waker::wake);
+        drop(held);
     }
 
-    /// Its owner is gone. True: something that was written is still on the way, so that there is still something
-    /// to watch.
-    pub(super) fn leave(&self) -> bool {
+    /// Its owner is gone. Unless something that was written is still on the way, so that there is still something to
+    /// watch, its place is released.
+    pub(super) fn leave(&self, release: impl FnOnce()) {
         let mut content = self.content();
-        let wakers = (content.reader.take(), content.writer.take());
-        let is_left = match std::mem::replace(&mut content.io, Held::Over) {
-            Held::Owned(io) => self.leave_to_patrol(content, io),
-            Held::Left(_) | Held::Cut(_) | Held::Over => false,
+        let wakers = content.wakers();
+        let rest = match std::mem::replace(&mut content.io, Held::Over) {
+            Held::Owned(io) if self.is_left_to_patrol(&content, &io) => {
+                content.flow.owner_left();
+                content.io = Held::Left(io);
+                None
+            }
+            rest => Some(rest),
         };
-        drop(wakers);
-        is_left
+        drop(content);
+        if rest.is_some() {
+            release();
+        }
+        // Other people's, who may ask this connection something or panic.
+        drop((rest, wakers));
     }
 
-    fn leave_to_patrol(&self, mut content: MutexGuard<'_, Content<IO>>, io: IO) -> bool {
+    fn is_left_to_patrol(&self, content: &Content<IO>, io: &IO) -> bool {
         if content.is_to_be_reset {
-            self.view.reset(&io);
+            self.view.reset(io);
             return false;
         }
-        let is_left = self.view.queue == Queue::Bytes
+        self.view.queue == Queue::Bytes
             && !self.terms.limits.is_report_only()
             && !content.flow.is_settled()
-            && self.view.queued(&io).is_some_and(|queued| queued > 0)
-            && self.view.end(&io);
-        if is_left {
-            content.flow.owner_left();
-            content.io = Held::Left(io);
-        } else {
-            drop(content);
-            drop(io);
-        }
-        is_left
+            && self.view.queued(io).is_some_and(|queued| queued > 0)
+            && self.view.end(io)
     }
 
     fn content(&self) -> MutexGuard<'_, Content<IO>> {
@@ -175,22 +182,20 @@ impl<IO> Slot<IO> {
     }
 
     fn cut(&self, mut content: MutexGuard<'_, Content<IO>>, slow: SlowClient) -> After {
-        let held = std::mem::replace(&mut content.io, Held::Cut(slow));
-        let wakers = [content.reader.take(), content.writer.take()];
+        let held = content.end(Held::Cut(slow));
+        let (wakers, after) = (content.wakers(), content.after());
         drop(content);
-        let after = match held {
-            Held::Owned(io) => {
-                self.view.reset(&io);
-                After::Stay
-            }
-            Held::Left(io) => {
-                self.view.reset(&io);
-                After::Go
-            }
-            Held::Cut(_) | Held::Over => After::Stay,
-        };
+        self.close(held, wakers);
         self.terms.reporter.report(&too_slow(slow, Outcome::Cut));
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        after
+    }
+
+    /// Is done with a connection that was left, or with a look at it.
+    fn let_go(mut content: MutexGuard<'_, Content<IO>>, is_done: bool) -> After {
+        let io = if is_done { content.end(Held::Over) } else { None };
+        let after = content.after();
+        drop(content);
+        drop(io);
         after
     }
 
@@ -238,7 +243,7 @@ impl<IO: Send> Watched for Slot<IO> {
         let (io, is_left) = match io {
             Held::Owned(io) => (io, false),
             Held::Left(io) => (io, true),
-            Held::Cut(_) | Held::Over => return After::Stay,
+            Held::Cut(_) | Held::Over | Held::Forgotten => return content.after(),
         };
         if flow.is_quiet() {
             return After::Stay;
@@ -246,19 +251,16 @@ impl<IO: Send> Watched for Slot<IO> {
         let sight = flow.sight(self.view.queue, self.view.queued(io), now);
         if sight.is_waited_for && self.view.queue == Queue::Bytes && self.view.is_gone(io) {
             // Whoever owns it is about to be told by the system.
-            let done = is_left.then(|| std::mem::replace(&mut content.io, Held::Over));
-            drop(content);
-            return if done.is_some() { After::Go } else { After::Stay };
+            return Self::let_go(content, is_left);
         }
         let finding = clock.look(&self.terms.limits, sight, now);
         if let Finding::TooSlow(slow) = finding {
             return self.cut(content, slow);
         }
         let is_done = is_left && flow.is_drained();
-        let done = is_done.then(|| std::mem::replace(&mut content.io, Held::Over));
-        drop(content);
+        let after = Self::let_go(content, is_done);
         self.say(finding, sight.taken);
-        if done.is_some() { After::Go } else { After::Stay }
+        after
     }
 }
 
@@ -273,12 +275,41 @@ impl<IO> fmt::Debug for Slot<IO> {
 // === impl Content ===
 
 impl<IO> Content<IO> {
+    /// Takes the connection away, for `reason`, if it is still there.
+    fn end(&mut self, reason: Held<IO>) -> Option<IO> {
+        match std::mem::replace(&mut self.io, reason) {
+            Held::Owned(io) => Some(io),
+            Held::Left(io) => {
+                self.io = Held::Forgotten;
+                Some(io)
+            }
+            ended => {
+                self.io = ended;
+                None
+            }
+        }
+    }
+
+    const fn wakers(&mut self) -> [Option<Waker>; 2] {
+        [self.reader.take(), self.writer.take()]
+    }
+
+    /// A look that panics is followed by another one, which says the same.
+    const fn after(&self) -> After {
+        match self.io {
+            Held::Forgotten => After::Go,
+            Held::Owned(_) | Held::Left(_) | Held::Cut(_) | Held::Over => After::Stay,
+        }
+    }
+
     #[cold]
     fn last_word(&self) -> io::Error {
         match self.io {
             Held::Cut(slow) => io::Error::new(io::ErrorKind::TimedOut, slow),
             // Only an owner asks.
-            Held::Owned(_) | Held::Left(_) | Held::Over => io::ErrorKind::NotConnected.into(),
+            Held::Owned(_) | Held::Left(_) | Held::Over | Held::Forgotten => {
+                io::ErrorKind::NotConnected.into()
+            }
         }
     }
 }

@@ -155,6 +155,116 @@ async fn questions_find_the_connection_until_it_is_cut() {
     assert_eq!(io.ask(|_| 7), None);
 }
 
+/// Nothing but being woken has it look again.
+async fn waits_in_vain(io: &mut (impl AsyncWrite + Unpin)) {
+    let start = Instant::now();
+    let write = timeout(STALL * 2, io.write_all(&[0; 100]));
+    let error = write.await.unwrap().unwrap_err();
+    assert!(SlowClient::find(&error).is_some());
+    assert!(start.elapsed() < STALL + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_panics_keeps_nobody_waiting() {
+    let reporter = Reporter::to(|event: &Event| {
+        assert!(!matches!(event, Event::ClientTooSlow { .. }), "on purpose");
+    });
+    let guard = IoGuard::new(SlowClientLimits::new()).with_reporter(reporter);
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(server, &guard);
+    waits_in_vain(&mut io).await;
+    drop(io);
+    assert_eq!(guard.watched(), 0);
+}
+
+/// What somebody has put into a connection.
+struct Dropping<F: FnMut() + Unpin>(tokio::io::DuplexStream, F);
+
+impl<F: FnMut() + Unpin> Drop for Dropping<F> {
+    fn drop(&mut self) {
+        (self.1)();
+    }
+}
+
+impl<F: FnMut() + Unpin> AsyncRead for Dropping<F> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl<F: FnMut() + Unpin> AsyncWrite for Dropping<F> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_drop_panics_keeps_neither_its_place_nor_anybody_waiting() {
+    let (guard, _) = guard(SlowClientLimits::new());
+    let panics = || assert!(std::thread::panicking(), "on purpose");
+    let (server, _client) = duplex(64);
+    let io = GuardedIo::without_socket(Dropping(server, panics), &guard);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(io))).unwrap_err();
+    assert_eq!(guard.watched(), 0);
+    let (server, _client) = duplex(64);
+    let mut io = GuardedIo::without_socket(Dropping(server, panics), &guard);
+    waits_in_vain(&mut io).await;
+    drop(io);
+    assert_eq!(guard.watched(), 0);
+}
+
+/// What was dropped with the lock held could wait for itself.
+#[cfg(feature = "serve")]
+#[tokio::test]
+async fn whoever_is_dropped_may_ask_the_connection() {
+    let guard = IoGuard::default();
+    for is_reset in [false, true] {
+        let resets = Arc::new(Mutex::new(None::<Arc<dyn Resets>>));
+        let dropped = resets.clone();
+        let asks = move || dropped.lock().unwrap().take().unwrap().reset_when_closed();
+        let (server, _client) = duplex(64);
+        let io = GuardedIo::without_socket(Dropping(server, asks), &guard);
+        *resets.lock().unwrap() = Some(io.resets());
+        if is_reset {
+            io.resets().reset_when_closed();
+        }
+        drop(io);
+        assert!(resets.lock().unwrap().is_none());
+    }
+}
+
+/// Its owner has gone, and cannot give its place back.
+#[cfg(all(feature = "serve", target_os = "linux"))]
+#[tokio::test(start_paused = true)]
+async fn whoever_was_left_and_is_reset_is_watched_no_longer() {
+    let (guard, events) = guard(SlowClientLimits::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let mut io = GuardedIo::new(listener.accept().await.unwrap().0, &guard);
+    let resets = io.resets();
+    timeout(Duration::from_secs(1), io.write_all(&vec![0; 1 << 24]))
+        .await
+        .unwrap_err();
+    drop(io);
+    sleep(STALL / 4).await;
+    assert_eq!(guard.watched(), 1, "it is still on the way");
+    resets.reset();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((guard.watched(), events.lock().unwrap().len()), (0, 0));
+}
+
 #[tokio::test]
 async fn sockets_are_set_as_the_settings_say() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
