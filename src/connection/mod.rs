@@ -8,9 +8,10 @@
 //! # What it does
 //! [`GuardedIo`] looks at what the peer's system has *acknowledged*. While bytes wait for the peer and it
 //! acknowledges none for as long as [`SlowClientLimits`](crate::SlowClientLimits) say, or fewer than the least rate,
-//! the connection is cut: the peer sees a reset, what was queued for it is let go at once, and whoever uses the
-//! connection gets a [`SlowClient`](crate::SlowClient) in an `io::Error`. An idle connection is never slow, and one whose
-//! peer has all that was written two seconds ago is below no rate: what it lacks is on the way.
+//! the connection is cut: a peer over TCP sees a reset, what was queued for it is let go at once, and whoever uses
+//! the connection gets a [`SlowClient`](crate::SlowClient) in an `io::Error`. An idle connection is never slow. Nor
+//! is one below the rate whose peer keeps up, which is to have all that was written two seconds ago: what it lacks is
+//! on the way. A peer that has reset the connection itself is not slow either, but gone.
 //! [`IoGuard`] holds the limits, and [`SocketSettings`] that keep the system from taking more than it can send.
 //!
 //! | | judged by |
@@ -19,20 +20,24 @@
 //! | Unix sockets on Linux | what has left the queue, once it is full |
 //! | elsewhere, and [`without_socket`](GuardedIo::without_socket) | writes that get on |
 //!
+//! A Unix socket knows no reset: its peer reads what was written, and then the end, as if that were all. What
+//! [`without_socket`](GuardedIo::without_socket) watches is dropped, and what its peer sees is that one's business.
+//!
 //! What each of the layer and the connection sees, after how many bytes, and how slow a reader may be: measured, in
 //! [`docs/slow-clients.md`](crate::slow_clients).
 //!
 //! # What it does not do
 //! Over HTTP/2 a client can starve one stream by its window and read the others: the connection moves, and nothing
 //! is to be seen here. The layer sees that one. Acknowledged is not read: what fits into the receive buffer of the
-//! peer was taken. hyper passes an error of the connection on over HTTP/1.1; over HTTP/2 only its kind and its text
-//! are left of it, so that [`SlowClient::find`](crate::SlowClient::find) finds nothing.
+//! peer was taken, and of a trickle that may be megabytes. hyper passes an error of the connection on over HTTP/1.1;
+//! over HTTP/2 only its kind and its text are left of it, so that [`SlowClient::find`](crate::SlowClient::find) finds
+//! nothing.
 //!
 //! # Cost
 //! One allocation, one place on the watchdog's list and the system calls of the settings for a connection, an
 //! uncontended lock for each operation. A look at a connection to which nothing was written since its queue was seen
-//! empty is a lock and three comparisons; else it is one system call. Looks come at an eighth of the stall, 0.4 s
-//! at most.
+//! empty is a lock and three comparisons; else it is one system call, or two. Looks come at an eighth of the stall,
+//! 0.25 s apart at most.
 //!
 //! # Example
 #![cfg_attr(feature = "axum", doc = "For `axum::serve` see [`IoGuard::listen`].")]

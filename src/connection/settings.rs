@@ -48,7 +48,8 @@ pub(super) enum Setting {
 /// Linux counts what it keeps for each packet as well: less would not hold one of them.
 const LEAST_SEND_BUFFER: u32 = 4096;
 
-/// TCP tries again after 1, 3 and 7 s: less would give up on a single lost packet.
+/// TCP sends again what was lost after about 0.2 s, and then after twice as long each time: less would leave it four
+/// tries, and end a connection for a gap of seconds in a mobile network.
 const LEAST_USER_TIMEOUT: Duration = Duration::from_secs(5);
 
 // === impl SocketSettings ===
@@ -189,8 +190,8 @@ impl SocketSettingsBuilder {
     ///
     /// # Errors
     /// Refuses a `notsent_lowat` of zero, which to the system means that there is no such limit; a `send_buffer` of
-    /// less than 4 KiB, which does not hold a packet; and a `user_timeout` of less than 5 s, in which a lost packet
-    /// cannot be sent again.
+    /// less than 4 KiB, which does not hold a packet; and a `user_timeout` of less than 5 s, in which the
+    /// system tries only a few times to send again what was lost.
     pub fn build(self) -> Result<SocketSettings, ConfigError> {
         let settings = self.settings;
         if settings.notsent_lowat == Some(0) {
@@ -207,8 +208,8 @@ impl SocketSettingsBuilder {
         }
         if let Some(timeout) = settings.user_timeout.filter(|time| *time < LEAST_USER_TIMEOUT) {
             return Err(ConfigError::new(format!(
-                "a `user_timeout` of {timeout:?} is less than {LEAST_USER_TIMEOUT:?}, in which a lost packet \
-                 cannot be sent again"
+                "a `user_timeout` of {timeout:?} is less than {LEAST_USER_TIMEOUT:?}, in which what was lost is \
+                 sent again only a few times, so that a gap of seconds in a mobile network would end the connection"
             )));
         }
         Ok(settings)
