@@ -214,6 +214,23 @@ fn a_measured_request_costs_a_look_for_each_time_and_one_for_each_wait_for_a_fra
     }
 }
 
+#[cfg(feature = "io")]
+#[test]
+fn writes_to_a_watched_connection_cost_nothing() {
+    use tokio::io::{AsyncWrite, empty};
+    use tower_lifeline::connection::{GuardedIo, IoGuard};
+
+    let mut io = GuardedIo::without_socket(empty(), &IoGuard::default());
+    let cx = &mut Context::from_waker(Waker::noop());
+    let counts = during(|| {
+        for _ in 0..3200 {
+            assert!(pin!(&mut io).poll_write(cx, &[0; 32]).is_ready());
+            assert!(pin!(&mut io).poll_flush(cx).is_ready());
+        }
+    });
+    assert_eq!(counts, NOTHING);
+}
+
 fn phase_timeout() -> PhaseTimeoutLayer {
     PhaseTimeoutLayer::new(PhaseLimits::new())
 }
