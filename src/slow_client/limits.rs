@@ -10,7 +10,7 @@ use crate::pace::MinRate;
 ///
 /// | limit | counts | default | reason for the default |
 /// |---|---|---|---|
-/// | `stall` | the time for which bytes wait and the client is seen to take none | 60 s | a reader of 5 KB/s over HTTP/1.1 shows progress once in 33 s behind a [watched connection](crate::slow_client_guard#what-is-to-be-seen), and one of 40 KB/s once in 46 s where the layer stands alone, since buffers are refilled in large steps; a phone in a tunnel comes back after TCP's retries at 1, 3, 7, 15 and 31 s |
+/// | `stall` | the time for which bytes wait and the client is seen to take none | 60 s | a reader of 5 KB/s over HTTP/1.1 shows progress once in 33 s behind a [watched connection](crate::slow_client_guard#what-is-to-be-seen), and one of 40 KB/s once in 46 s where the layer stands alone, since buffers are refilled in large steps; and TCP tries again at doubling intervals: a phone that was in a tunnel for 25 s may hear nothing for as long again |
 /// | `min_rate` | bytes per second, as a balance of waiting time that progress refills (below) | 240 B/s | what Kestrel holds to be too slow; a 2G telephone takes ten times as much |
 /// | `grace` | waiting that is free of charge before `min_rate` is held against anybody | as `stall` | whoever takes nothing from the start is stalled, not slow |
 ///
