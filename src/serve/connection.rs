@@ -31,6 +31,8 @@ pub(super) struct Connection {
     begun: AtomicU32,
     /// Frames that were taken of all answers.
     frames: AtomicU64,
+    /// How often it was looked at, the first time included that is to come.
+    looks: AtomicU32,
     /// Nothing but the end of the connection will tell the end of the answer.
     is_close_delimited: AtomicBool,
     /// What was written last has to wait for the peer.
@@ -98,6 +100,7 @@ impl Connection {
             uses: AtomicU32::new(0),
             begun: AtomicU32::new(0),
             frames: AtomicU64::new(0),
+            looks: AtomicU32::new(1),
             is_close_delimited: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             turns: Mutex::new(Turns::new(terms.settings.0.slow_clients.stall())),
@@ -138,6 +141,18 @@ impl Connection {
     /// Something of an answer was taken.
     pub(super) fn frame_taken(&self) {
         self.frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A count that goes up with each look: a clock that nobody has to ask for the time, and that stands still while
+    /// nobody looks.
+    pub(super) fn looks(&self) -> u32 {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// Whether what happened when there had been so many `looks` is less than `stall` ago.
+    pub(super) fn has_moved(&self, looks: u32, stall: Duration) -> bool {
+        let since = self.looks().wrapping_sub(looks).saturating_sub(1);
+        looks > 0 && self.terms.settings.between_looks().saturating_mul(since) < stall
     }
 
     /// Whether writing has to wait for the peer.
@@ -224,6 +239,7 @@ impl Connection {
 
 impl Watched for Connection {
     fn look(&self, now: Instant) -> After {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         lock(&self.turns).note(self.frames.load(Ordering::Relaxed), now);
         let mut seen = lock(&self.seen);
         if Self::is_due(&mut seen, now) {

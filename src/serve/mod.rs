@@ -41,10 +41,15 @@
 //! wrong where a neighbour that reads has taken more than the hog.
 //!
 //! # Memory
-//! A client that reads nothing holds at most, beside what its handler has: `h1_write_buffer` or, for each stream, the
-//! smaller of `h2_write_buffer` and one frame of its body; what the system queues, which with the default
-//! [`SocketSettings`](crate::connection::SocketSettings) is about 40 KiB more than its window; and some 10 to 20 KiB
-//! for tasks and for hyper's own buffers. `examples/stalled_clients.rs` measures it.
+//! A client that reads nothing holds at most, beside what its handler has and one frame of its answer's body for each
+//! request: `h1_write_buffer` or, for each stream, `h2_write_buffer` and 16 KiB; what the system queues, which with the
+//! default [`SocketSettings`](crate::connection::SocketSettings) is about 40 KiB more than its window; and some 10 to
+//! 20 KiB for tasks and for hyper's own buffers. `examples/stalled_clients.rs` measures it.
+//!
+//! Over HTTP/2 a frame of a body is handed out in pieces of 16 KiB, and its request is in progress until the last
+//! piece has been. An answer that is one large frame is not over when it is made, and it is taken away whole from
+//! whoever does not read it. Its last piece, and an answer that is no larger, belong to the connection, where
+//! `keep_alive_idle` is all that bounds them.
 //!
 //! # Drain
 //! From [`ServeHandle::drain`] or [`Serve::with_shutdown`] on: [`is_ready`](ServeHandle::is_ready) is false; after
@@ -107,6 +112,7 @@ mod front;
 mod io;
 mod listener;
 mod phase;
+mod piece;
 mod registry;
 mod report;
 mod request_body;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::listener::Listener;
+use super::piece::PIECE;
 use super::settings::ServeSettings;
 use crate::connection::{Probe, Sees, probe};
 
@@ -72,7 +73,7 @@ impl Report {
             format!(
                 "{} KiB for a connection over HTTP/1.1, {} KiB for a stream over HTTP/2, and what the system queues",
                 set.h1_write_buffer / 1024,
-                set.h2_write_buffer / 1024
+                set.h2_write_buffer.saturating_add(PIECE) / 1024
             ),
         ));
         lines.push(dead_peers(settings));

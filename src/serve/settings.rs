@@ -19,7 +19,7 @@ use crate::slow_client::SlowClientLimits;
 /// | `max_connections_per_peer` | none | behind a proxy everybody is the same peer |
 /// | `max_connection_age` | none | long-lived connections stay with an old server of a growing cluster; a tenth of it is spread at random |
 /// | `h1_write_buffer` | 64 KiB | hyper's own 400 KiB are what each stalled client may hold |
-/// | `h2_write_buffer` | 64 KiB for each stream | hyper's own are 400 KiB |
+/// | `h2_write_buffer` | 64 KiB for each stream, and one piece of 16 KiB | hyper's own are 400 KiB, and a frame of any size |
 /// | `h2_max_streams` | 128 | what the usual clients expect at least is 100 |
 /// | `h2_max_header_list` | 16 KiB | what hyper allows a head over HTTP/1.1 |
 /// | `h2_max_resets` | 20 | streams that their client resets before they were looked at: a flood of them ("rapid reset") costs the server more than its client, and the connection goes |
@@ -210,7 +210,8 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// What hyper may hold of what a client has not taken of one stream, in bytes.
+    /// What hyper may hold of what a client has not taken of one stream, in bytes. It is filled in pieces of 16 KiB,
+    /// the last of which may go beyond it.
     pub const fn h2_write_buffer(mut self, bytes: usize) -> Self {
         self.h2_write_buffer = bytes;
         self
