@@ -315,7 +315,8 @@ impl Drop for InUse {
 /// connections apart.
 fn spread(time: Duration, number: u64) -> Duration {
     let part = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    time.mul_f64(part as f64 / f64::from(u32::MAX))
+    let seconds = time.as_secs_f64() * (part as f64 / f64::from(u32::MAX));
+    Duration::try_from_secs_f64(seconds).unwrap_or(time)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -262,7 +262,7 @@ where
         let Terms { settings, reporter } = &*terms;
         reporter.report(&Event::DrainBegan);
         let mut delay = Timer::new();
-        let until = began + settings.0.drain_delay;
+        let until = began.checked_add(settings.0.drain_delay);
         self.accept_until(&mut listener, |cx| poll_until(&mut delay, until, cx))
             .await;
         drop(listener);
@@ -340,7 +340,7 @@ where
         let count = connections.len();
         drop(connections);
         at_drain.into_iter().for_each(|say| say());
-        let (mut timer, until) = (Timer::new(), at + settings.drain);
+        let (mut timer, until) = (Timer::new(), at.checked_add(settings.drain));
         poll_fn(|cx| {
             if registry.count_and_wait(cx) == 0 {
                 return Poll::Ready(());
@@ -372,7 +372,7 @@ async fn accept<L: Listener>(listener: &mut L, reporter: &Reporter) -> (L::Io, L
             continue;
         }
         reporter.report(&Event::AcceptFailed { error });
-        let (mut timer, until) = (Timer::new(), now() + PAUSE);
+        let (mut timer, until) = (Timer::new(), now().checked_add(PAUSE));
         poll_fn(|cx| poll_until(&mut timer, until, cx)).await;
     }
 }
@@ -388,8 +388,11 @@ const fn is_the_peers(error: io::ErrorKind) -> bool {
     )
 }
 
-/// Ready at `until`, and not before.
-fn poll_until(timer: &mut Timer, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+/// Ready at `until`, and not before; without one, never.
+fn poll_until(timer: &mut Timer, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+    let Some(until) = until else {
+        return Poll::Pending;
+    };
     while now() < until {
         if timer.poll_until(until, cx).is_pending() {
             return Poll::Pending;

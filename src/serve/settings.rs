@@ -254,7 +254,7 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// From that moment to the one in which connections are cut that are still there.
+    /// From that moment to the one in which connections are cut that are still there. `Duration::MAX`: none is.
     pub const fn drain(mut self, bound: Duration) -> Self {
         self.drain = bound;
         self

@@ -213,3 +213,28 @@ async fn a_peer_that_does_not_answer_holds_up_no_drain() {
     let drained = timeout(BOUND * 2 + LATE, server.drained()).await.unwrap();
     assert_eq!(drained.cut, 0, "it was ended before");
 }
+
+#[tokio::test]
+async fn a_drain_without_a_bound_is_no_overflow() {
+    let settings = settings()
+        .drain(Duration::MAX)
+        .drain_spread(Duration::MAX)
+        .max_connection_age(Duration::MAX);
+    let server = Server::start(app(&Held::default()), settings).await;
+    let silent = small(server.address).await;
+    server.has(1).await;
+    let drained = server.drained();
+    let mut drained = std::pin::pin!(drained);
+    assert!(timeout(BOUND, &mut drained).await.is_err(), "nothing bounds it");
+    drop(silent);
+    let drained = timeout(LATE, drained).await.unwrap();
+    assert_eq!((drained.connections, drained.cut), (1, 0));
+
+    let settings = super::settings().drain_delay(Duration::MAX);
+    let server = Server::start(app(&Held::default()), settings).await;
+    server.handle.drain();
+    sleep(BOUND / 4).await;
+    assert!(!server.handle.is_ready() && !server.task.is_finished());
+    let quick = "GET /quick HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert!(wire::raw(server.address, quick).await.ends_with("quick"));
+}
