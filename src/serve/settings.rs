@@ -282,7 +282,9 @@ impl ServeSettingsBuilder {
     ///
     /// # Errors
     /// Refuses limits and counts of zero; write buffers of less than 8 KiB over HTTP/1.1, into which no head would
-    /// fit; a `drain_spread` that is longer than `drain`, since who is told to end last would have no time for it.
+    /// fit, or of more than 4 GiB over HTTP/2; an `h2_ping` without time between pings or for an answer; a
+    /// `max_connections_per_peer` above `max_connections`, which could never be reached; a `drain_spread` that is longer
+    /// than `drain`, since who is told to end last would have no time for it.
     pub fn build(self) -> Result<ServeSettings, ConfigError> {
         for (name, time) in self.times() {
             if time.is_zero() {
@@ -314,6 +316,30 @@ impl ServeSettingsBuilder {
                 "an `h1_write_buffer` of {} bytes is less than the {LEAST_H1_BUFFER} into which a head fits",
                 self.h1_write_buffer
             )));
+        }
+        if u32::try_from(self.h2_write_buffer).is_err() {
+            return Err(ConfigError::new(format!(
+                "an `h2_write_buffer` of {} bytes is more than HTTP/2 can count ({})",
+                self.h2_write_buffer,
+                u32::MAX
+            )));
+        }
+        if let Some((interval, answered_within)) = self.h2_ping {
+            if interval.is_zero() || answered_within.is_zero() {
+                return Err(ConfigError::new(format!(
+                    "an `h2_ping` each {interval:?}, answered within {answered_within:?}, would close every connection \
+                     over HTTP/2: make both longer than zero, or call `without_h2_ping`"
+                )));
+            }
+        }
+        if let Some(share) = self.max_connections_per_peer {
+            if share > self.max_connections {
+                return Err(ConfigError::new(format!(
+                    "a `max_connections_per_peer` of {share} is more than `max_connections` ({}): one peer could have \
+                     all of them",
+                    self.max_connections
+                )));
+            }
         }
         if self.drain_spread > self.drain {
             return Err(ConfigError::new(format!(
