@@ -308,8 +308,8 @@ impl Lifeline {
         &self.server
     }
 
-    /// Serves `app` with the settings of this stack. In a drain the streams that agreed to it are told goodbye, and
-    /// the gate is closed. `app` is inside the [layer](Self::layer) already.
+    /// Serves `app` with the settings of this stack. In a drain, once all connections have been told to take no new
+    /// requests, the streams that agreed to it are told goodbye, and the gate is closed. `app` is inside the [layer](Self::layer) already.
     #[cfg(feature = "serve")]
     pub fn serve<L: Listener, S>(&self, listener: L, app: S) -> Serve<L, S> {
         for finding in &self.findings {

@@ -53,9 +53,9 @@
 //!
 //! # Drain
 //! From [`ServeHandle::drain`] or [`Serve::with_shutdown`] on: [`is_ready`](ServeHandle::is_ready) is false; after
-//! `drain_delay` no more connections are accepted, and [`at_drain`](Serve::at_drain) is called; each connection is
-//! told within `drain_spread` to take no new requests (`Connection: close`, GOAWAY), and idle ones end; whoever is
-//! left after `drain` is reset. [`Drained`] says how many. A server that is dropped instead of drained stops to
+//! `drain_delay` no more connections are accepted; each connection is told within `drain_spread` to take no new requests
+//! (`Connection: close`, GOAWAY), and idle ones end; when all of them have been told, [`at_drain`](Serve::at_drain) is
+//! called; whoever is left after `drain` is reset. [`Drained`] says how many. A server that is dropped instead of drained stops to
 //! accept, and its connections go on by themselves.
 //!
 //! # Cost

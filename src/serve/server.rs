@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +14,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::connection::{Connection, Terms};
-use super::drain::{Drained, ServeHandle, State};
+use super::drain::{Drained, ServeHandle, State, poll_until};
 use super::front::Tags;
 use super::listener::{Handshake, Listener, Plain};
 use super::report::Report;
@@ -141,8 +142,9 @@ impl<L: Listener, S, H> Serve<L, S, H> {
         self
     }
 
-    /// Calls `say` in a drain, when no more connections are accepted: the moment to say goodbye to streams and to
-    /// close gates.
+    /// Calls `say` in a drain, when no more connections are accepted and those that are there have been told to take no
+    /// new requests, or when none is left: the moment to say goodbye to streams and to close gates. Sooner a client
+    /// that keeps its connection would be refused on it. A panic in it is caught.
     pub fn at_drain(mut self, say: impl FnOnce() + Send + 'static) -> Self {
         self.at_drain.push(Box::new(say));
         self
@@ -339,15 +341,19 @@ where
         }
         let count = connections.len();
         drop(connections);
-        at_drain.into_iter().for_each(|say| say());
-        let (mut timer, until) = (Timer::new(), at.checked_add(settings.drain));
-        poll_fn(|cx| {
-            if registry.count_and_wait(cx) == 0 {
-                return Poll::Ready(());
-            }
-            poll_until(&mut timer, until, cx)
-        })
-        .await;
+        let until = at.checked_add(settings.drain);
+        // They are told when they are looked at.
+        let told = settings
+            .drain_spread
+            .saturating_add(self.terms.settings.between_looks());
+        registry
+            .until_empty(at.checked_add(told.min(settings.drain)))
+            .await;
+        for say in at_drain {
+            // The drain goes on, and the others have their turn.
+            let _ = catch_unwind(AssertUnwindSafe(say));
+        }
+        registry.until_empty(until).await;
         let left = registry.all();
         let requests_cut = left.iter().map(|(_, connection)| connection.requests() as usize);
         let drained = Drained {
@@ -386,17 +392,4 @@ const fn is_the_peers(error: io::ErrorKind) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Ready at `until`, and not before; without one, never.
-fn poll_until(timer: &mut Timer, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
-    let Some(until) = until else {
-        return Poll::Pending;
-    };
-    while now() < until {
-        if timer.poll_until(until, cx).is_pending() {
-            return Poll::Pending;
-        }
-    }
-    Poll::Ready(())
 }
