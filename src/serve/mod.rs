@@ -13,6 +13,7 @@
 //! | what happens | limit ([`ServeSettings`]) | what the peer sees | who else notices |
 //! |---|---|---|---|
 //! | the TLS handshake does not end | `handshake`, 10 s | the end of the connection | nobody |
+//! | it fails | | what the handshake says of it | nobody |
 //! | nothing comes | `first_byte`, 30 s | the end of the connection | nobody |
 //! | a head drips (HTTP/1.1) | `request_head`, 15 s from its first byte | the end of the connection | nobody |
 //! | no request is in progress, nor was one begun | `keep_alive_idle`, 120 s | the end of the connection, over HTTP/2 after GOAWAY | nobody |
@@ -27,7 +28,8 @@
 //! | there are no more files | | it waits in the system's backlog, and the server tries again each half second | |
 //!
 //! A limit that cuts is said as [`Event::ConnectionTimedOut`](crate::Event::ConnectionTimedOut) or
-//! [`Event::ClientTooSlow`](crate::Event::ClientTooSlow). When it begins, the server writes to its log which
+//! [`Event::ClientTooSlow`](crate::Event::ClientTooSlow), a handshake that fails as
+//! [`Event::HandshakeFailed`](crate::Event::HandshakeFailed). When it begins, the server writes to its log which
 //! protection is at work and which is not, as it found by trying: see [`Serve::report`].
 //!
 //! An HTTP/1.1 answer is judged by what the peer has acknowledged, where that can be seen: the guard's stall does not

@@ -176,6 +176,36 @@ async fn a_handshake_that_does_not_end_is_ended() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_fails_is_said() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let events = super::Events::default();
+    let noted = events.clone();
+    let server = serve(listener, app(&Held::default()))
+        .with_handshake(|_: GuardedIo<TcpStream>| {
+            std::future::ready(Err::<TcpStream, _>(std::io::ErrorKind::InvalidData.into()))
+        })
+        .with_reporter(Reporter::to(move |event: &Event| {
+            noted.lock().unwrap().push(*event)
+        }))
+        .with_settings(long().build().unwrap());
+    tokio::spawn(server.into_future());
+    let (_, _, took) = read_all(TcpStream::connect(address).await.unwrap()).await;
+    assert!(took < LATE, "{took:?}");
+    let events = events.lock().unwrap();
+    assert!(
+        matches!(
+            events[..],
+            [Event::HandshakeFailed {
+                error: std::io::ErrorKind::InvalidData,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
 async fn requests_in_progress_are_not_idle() {
     let app = Router::new().route("/slow", get(async || sleep(SHORT * 4).await));
     let server = Server::start(app, long().keep_alive_idle(SHORT).request_head(SHORT)).await;
