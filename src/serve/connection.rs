@@ -165,7 +165,8 @@ impl Connection {
     /// Whether there is something to wait for that is no business of this connection's limits: requests in progress,
     /// and answers that are over but not yet written.
     fn is_busy(&self) -> bool {
-        self.uses.load(Ordering::Relaxed) > 0 || self.is_blocked.load(Ordering::Relaxed)
+        // With what was written before a use ended, which is the phase.
+        self.uses.load(Ordering::Acquire) > 0 || self.is_blocked.load(Ordering::Relaxed)
     }
 
     pub(super) fn requests(&self) -> u32 {
