@@ -319,6 +319,7 @@ impl Lifeline {
         serve(listener, app)
             .with_settings(self.server)
             .with_reporter(self.reporter.clone())
+            .guarded(self.slow_clients.is_some_and(|limits| !limits.is_report_only()))
             .at_drain(move || {
                 farewells.say_goodbye();
                 drop(gate.close());

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{Extensions, Request, Response};
 use http_body::Body;
@@ -16,7 +15,7 @@ use tower_service::Service;
 use super::connection::{Connection, Terms};
 use super::drain::{Drained, ServeHandle, State, poll_until};
 use super::front::Tags;
-use super::listener::{Handshake, Listener, Plain};
+use super::listener::{Handshake, Listener, Plain, accept};
 use super::report::Report;
 use super::request_body::RequestBody;
 use super::settings::ServeSettings;
@@ -40,6 +39,8 @@ pub struct Serve<L: Listener, S, H = Plain> {
     at_drain: Vec<Box<dyn FnOnce() + Send>>,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     handle: ServeHandle,
+    /// Whether the service is inside a guard against slow clients, where that is known.
+    is_guarded: Option<bool>,
 }
 
 /// What is told of a connection's peer to each of its requests.
@@ -56,9 +57,6 @@ struct Running<L: Listener, S, H> {
     state: Arc<State>,
 }
 
-/// After a failure to accept that others cannot help, as too many open files, one waits: they may go.
-const PAUSE: Duration = Duration::from_millis(500);
-
 /// Serves `service` to the connections of `listener`.
 pub fn serve<L: Listener, S>(listener: L, service: S) -> Serve<L, S> {
     Serve {
@@ -73,6 +71,7 @@ pub fn serve<L: Listener, S>(listener: L, service: S) -> Serve<L, S> {
         handle: ServeHandle {
             state: Arc::default(),
         },
+        is_guarded: None,
     }
 }
 
@@ -113,6 +112,7 @@ impl<L: Listener, S, H> Serve<L, S, H> {
             at_drain: self.at_drain,
             signal: self.signal,
             handle: self.handle,
+            is_guarded: self.is_guarded,
         }
     }
 
@@ -150,6 +150,12 @@ impl<L: Listener, S, H> Serve<L, S, H> {
         self
     }
 
+    /// Whether the service is inside a guard against slow clients, for the report.
+    pub(crate) fn guarded(mut self, is_guarded: bool) -> Self {
+        self.is_guarded = Some(is_guarded);
+        self
+    }
+
     /// A handle of this server, for probes and for a drain from elsewhere.
     #[must_use]
     pub fn handle(&self) -> ServeHandle {
@@ -160,7 +166,7 @@ impl<L: Listener, S, H> Serve<L, S, H> {
     /// it begins.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::of::<L>(&self.listener, &self.settings)
+        Report::of::<L>(&self.listener, &self.settings, self.is_guarded)
     }
 }
 
@@ -365,31 +371,4 @@ where
         left.iter().for_each(|(_, connection)| connection.reset());
         drained
     }
-}
-
-/// Waits for the next connection, whatever the system says meanwhile.
-async fn accept<L: Listener>(listener: &mut L, reporter: &Reporter) -> (L::Io, L::Addr) {
-    loop {
-        let error = match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error) => error.kind(),
-        };
-        if is_the_peers(error) {
-            continue;
-        }
-        reporter.report(&Event::AcceptFailed { error });
-        let (mut timer, until) = (Timer::new(), now().checked_add(PAUSE));
-        poll_fn(|cx| poll_until(&mut timer, until, cx)).await;
-    }
-}
-
-/// Whether accepting failed because a peer was gone before it was accepted.
-const fn is_the_peers(error: io::ErrorKind) -> bool {
-    matches!(
-        error,
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
 }
