@@ -38,7 +38,8 @@ pub trait Listener: Send + 'static {
         None
     }
 
-    /// By what connections of the same peer are counted together.
+    /// By what connections of the same peer are counted together: an IPv4 address, or the first 64 bits of an IPv6
+    /// address.
     #[must_use]
     fn peer(_: &Self::Addr) -> Option<IpAddr> {
         None

@@ -79,7 +79,7 @@ impl Report {
             Some(count) => Protection {
                 name: "one peer with all connections",
                 state: ProtectionState::Partial,
-                why: format!("{count} for each address, which behind a proxy is the proxy's"),
+                why: format!("{count} for each address or /64 of IPv6, which behind a proxy is the proxy's"),
             },
             None => Protection::inert(
                 "one peer with all connections",

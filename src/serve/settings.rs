@@ -191,8 +191,8 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// So many connections of one address at once; more are closed. Not behind a proxy, which is everybody's
-    /// address.
+    /// So many connections of one address at once; more are closed. A network of 64 bits of IPv6 (`/64`) counts as one
+    /// address, for whoever has one address of it has all of them. Not behind a proxy, which is everybody's address.
     pub const fn max_connections_per_peer(mut self, count: usize) -> Self {
         self.max_connections_per_peer = Some(count);
         self
