@@ -287,6 +287,11 @@ impl std::fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("phase", &self.phase.get())
             .field("requests", &self.requests())
+            .field("uses", &self.uses)
+            .field("is_blocked", &self.is_blocked)
+            .field("looks", &self.looks)
+            .field("orders", &self.orders)
+            .field("seen", &self.seen)
             .finish_non_exhaustive()
     }
 }

@@ -49,7 +49,14 @@ async fn drip(server: &Server, bytes: &str, dot: &str) -> (String, bool, Duratio
     let mut answer = Vec::new();
     let end = timeout(Duration::from_secs(10), reading.read_to_end(&mut answer))
         .await
-        .expect("it never ends");
+        .unwrap_or_else(|_| {
+            let came = String::from_utf8_lossy(&answer).into_owned();
+            panic!(
+                "it never ends: {came:?}, {:#?}, {:?}",
+                server.handle,
+                server.said()
+            )
+        });
     drips.abort();
     (String::from_utf8(answer).unwrap(), end.is_ok(), start.elapsed())
 }
