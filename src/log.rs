@@ -16,7 +16,7 @@ use crate::refusal::Reason;
 /// |---|---|
 /// | a phase ran out, a call ran out of time, a gate refused, a client was too slow, a peer has too many connections; something of a late answer was lost, headers apart; a socket setting was refused | `WARN` |
 /// | no connection could be accepted | `ERROR` |
-/// | a phase that only reports ran out, a gate would have refused, a slow client would have been cut, a gate was closed, a server drains; a client stalls; an answer was late enough to become a stream, headers of it were lost | `INFO` |
+/// | a phase that only reports ran out, a gate would have refused, a slow client would have been cut, a gate was closed, a server drains, a TLS handshake failed; a client stalls; an answer was late enough to become a stream, headers of it were lost | `INFO` |
 /// | a deadline header was not understood; a call was dropped; somebody left a queue; a stream was told goodbye; a client takes its answer again; a connection was idle or slow for too long | `DEBUG` |
 /// | a call completed, a seat was waited for, a stream got its first heartbeat (not limited) | `TRACE` |
 ///
@@ -35,7 +35,7 @@ struct Valve {
     suppressed: u64,
 }
 
-const KINDS: usize = 22;
+const KINDS: usize = 23;
 const BURST: u32 = 50;
 const LINE_EVERY: Duration = Duration::from_millis(100);
 
@@ -192,6 +192,11 @@ impl Observer for Log {
             Event::AcceptFailed { error } => {
                 if let Some(suppressed) = self.admit(21) {
                     tracing::error!(target: "tower_lifeline", %error, suppressed, "no connection could be accepted");
+                }
+            }
+            Event::HandshakeFailed { error } => {
+                if let Some(suppressed) = self.admit(22) {
+                    tracing::info!(target: "tower_lifeline", %error, suppressed, "a handshake failed");
                 }
             }
             Event::DrainBegan => {

@@ -177,6 +177,13 @@ pub enum Event {
         /// How long it took.
         took: Duration,
     },
+    /// What comes before HTTP on a connection, as a TLS handshake, failed, and the connection was closed. One that took
+    /// too long is an [`Event::ConnectionTimedOut`].
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// What was said of it.
+        error: io::ErrorKind,
+    },
 }
 
 /// Somebody to whom every layer reports.

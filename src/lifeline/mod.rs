@@ -308,8 +308,8 @@ impl Lifeline {
         &self.server
     }
 
-    /// Serves `app` with the settings of this stack. In a drain the streams that agreed to it are told goodbye, and
-    /// the gate is closed. `app` is inside the [layer](Self::layer) already.
+    /// Serves `app` with the settings of this stack. In a drain, once all connections have been told to take no new
+    /// requests, the streams that agreed to it are told goodbye, and the gate is closed. `app` is inside the [layer](Self::layer) already.
     #[cfg(feature = "serve")]
     pub fn serve<L: Listener, S>(&self, listener: L, app: S) -> Serve<L, S> {
         for finding in &self.findings {
@@ -319,6 +319,7 @@ impl Lifeline {
         serve(listener, app)
             .with_settings(self.server)
             .with_reporter(self.reporter.clone())
+            .guarded(self.slow_clients.is_some_and(|limits| !limits.is_report_only()))
             .at_drain(move || {
                 farewells.say_goodbye();
                 drop(gate.close());

@@ -36,6 +36,7 @@ pub struct EventMetrics {
     connections_timed_out: Family<Counter, 1>,
     peer_connections_refused: Counter,
     accept_failures: Counter,
+    handshake_failures: Counter,
     drains: Counter,
     draining: Gauge,
     drain_duration: Histogram,
@@ -92,6 +93,7 @@ impl EventMetrics {
             ),
             peer_connections_refused: single(&t::PEER_CONNECTIONS_REFUSED),
             accept_failures: single(&t::ACCEPT_FAILURES),
+            handshake_failures: single(&t::HANDSHAKE_FAILURES),
             drains: single(&t::DRAINS),
             draining: single(&t::DRAINING),
             drain_duration: single(&t::DRAIN_DURATION),
@@ -167,6 +169,7 @@ impl EventMetrics {
             Event::ConnectionTimedOut { phase, .. } => self.connections_timed_out.count([phase.as_str()]),
             Event::PeerConnectionRefused => self.peer_connections_refused.increment(1),
             Event::AcceptFailed { .. } => self.accept_failures.increment(1),
+            Event::HandshakeFailed { .. } => self.handshake_failures.increment(1),
             Event::DrainBegan => {
                 self.drains.increment(1);
                 self.draining.increment(1.0);

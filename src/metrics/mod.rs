@@ -49,6 +49,7 @@
 //! | `lifeline_connections_timed_out_total` | counter | `phase` | connections closed because a phase of theirs took too long; `idle` is an orderly end |
 //! | `lifeline_peer_connections_refused_total` | counter | | connections closed at once because their peer had as many as it may have |
 //! | `lifeline_accept_failures_total` | counter | | connections that could not be accepted |
+//! | `lifeline_handshake_failures_total` | counter | | TLS handshakes that failed; those that took too long are `lifeline_connections_timed_out_total` |
 //! | `lifeline_drains_total` | counter | | drains that began |
 //! | `lifeline_draining` | gauge | | servers that drain now |
 //! | `lifeline_drain_duration_seconds` | histogram | | how long drains took |

@@ -83,6 +83,7 @@ table! {
     CONNECTIONS_TIMED_OUT Counter "lifeline_connections_timed_out_total" ["phase"] "Connections closed because a phase of theirs took too long.";
     PEER_CONNECTIONS_REFUSED Counter "lifeline_peer_connections_refused_total" [] "Connections closed at once because their peer had as many as it may have.";
     ACCEPT_FAILURES Counter "lifeline_accept_failures_total" [] "Connections that could not be accepted.";
+    HANDSHAKE_FAILURES Counter "lifeline_handshake_failures_total" [] "TLS handshakes that failed.";
     DRAINS Counter "lifeline_drains_total" [] "Drains that began.";
     DRAINING Gauge "lifeline_draining" [] "Servers that drain now.";
     DRAIN_DURATION Latency "lifeline_drain_duration_seconds" [] "Time that drains took.";

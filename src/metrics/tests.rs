@@ -105,6 +105,9 @@ fn every_event() -> Vec<Event> {
             requests_cut: 2,
             took: SECOND,
         },
+        Event::HandshakeFailed {
+            error: io::ErrorKind::InvalidData,
+        },
     ]
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Connection {
     begun: AtomicU32,
     /// Frames that were taken of all answers.
     frames: AtomicU64,
+    /// How often it was looked at, the first time included that is to come.
+    looks: AtomicU32,
     /// Nothing but the end of the connection will tell the end of the answer.
     is_close_delimited: AtomicBool,
     /// What was written last has to wait for the peer.
@@ -98,6 +100,7 @@ impl Connection {
             uses: AtomicU32::new(0),
             begun: AtomicU32::new(0),
             frames: AtomicU64::new(0),
+            looks: AtomicU32::new(1),
             is_close_delimited: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             turns: Mutex::new(Turns::new(terms.settings.0.slow_clients.stall())),
@@ -140,6 +143,18 @@ impl Connection {
         self.frames.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A count that goes up with each look: a clock that nobody has to ask for the time, and that stands still while
+    /// nobody looks.
+    pub(super) fn looks(&self) -> u32 {
+        self.looks.load(Ordering::Relaxed)
+    }
+
+    /// Whether what happened when there had been so many `looks` is less than `stall` ago.
+    pub(super) fn has_moved(&self, looks: u32, stall: Duration) -> bool {
+        let since = self.looks().wrapping_sub(looks).saturating_sub(1);
+        looks > 0 && self.terms.settings.between_looks().saturating_mul(since) < stall
+    }
+
     /// Whether writing has to wait for the peer.
     pub(super) fn set_blocked(&self, is_blocked: bool) {
         if self.is_blocked.load(Ordering::Relaxed) != is_blocked {
@@ -150,7 +165,8 @@ impl Connection {
     /// Whether there is something to wait for that is no business of this connection's limits: requests in progress,
     /// and answers that are over but not yet written.
     fn is_busy(&self) -> bool {
-        self.uses.load(Ordering::Relaxed) > 0 || self.is_blocked.load(Ordering::Relaxed)
+        // With what was written before a use ended, which is the phase.
+        self.uses.load(Ordering::Acquire) > 0 || self.is_blocked.load(Ordering::Relaxed)
     }
 
     pub(super) fn requests(&self) -> u32 {
@@ -224,6 +240,7 @@ impl Connection {
 
 impl Watched for Connection {
     fn look(&self, now: Instant) -> After {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         lock(&self.turns).note(self.frames.load(Ordering::Relaxed), now);
         let mut seen = lock(&self.seen);
         if Self::is_due(&mut seen, now) {
@@ -270,6 +287,11 @@ impl std::fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("phase", &self.phase.get())
             .field("requests", &self.requests())
+            .field("uses", &self.uses)
+            .field("is_blocked", &self.is_blocked)
+            .field("looks", &self.looks)
+            .field("orders", &self.orders)
+            .field("seen", &self.seen)
             .finish_non_exhaustive()
     }
 }
@@ -299,7 +321,8 @@ impl Drop for InUse {
 /// connections apart.
 fn spread(time: Duration, number: u64) -> Duration {
     let part = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    time.mul_f64(part as f64 / f64::from(u32::MAX))
+    let seconds = time.as_secs_f64() * (part as f64 / f64::from(u32::MAX));
+    Duration::try_from_secs_f64(seconds).unwrap_or(time)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,11 +1,14 @@
 //! The end of a server, in order.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::registry::Registry;
+use crate::clock::now;
+use crate::timer::Timer;
 
 /// Whoever holds one can see a server's state and begin its drain. Clones are handles of the same server.
 #[derive(Clone, Debug)]
@@ -94,4 +97,33 @@ impl State {
         }
         Poll::Pending
     }
+}
+
+// === impl Registry ===
+
+impl Registry {
+    /// Over when there is no connection left, and at `until` at the latest.
+    pub(super) async fn until_empty(&self, until: Option<Instant>) {
+        let mut timer = Timer::new();
+        poll_fn(|cx| {
+            if self.count_and_wait(cx) == 0 {
+                return Poll::Ready(());
+            }
+            poll_until(&mut timer, until, cx)
+        })
+        .await;
+    }
+}
+
+/// Ready at `until`, and not before; without one, never.
+pub(super) fn poll_until(timer: &mut Timer, until: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+    let Some(until) = until else {
+        return Poll::Pending;
+    };
+    while now() < until {
+        if timer.poll_until(until, cx).is_pending() {
+            return Poll::Pending;
+        }
+    }
+    Poll::Ready(())
 }

@@ -55,9 +55,9 @@ where
         }
         let progress = InProgress::new(InUse::of(connection.clone()));
         let connection = connection.clone();
-        let (exchange, mut request) = match &self.streams {
-            Some(streams) => {
-                let stream = streams.begin();
+        let stream = self.streams.as_ref().map(Streams::begin);
+        let (exchange, mut request) = match stream.clone() {
+            Some(stream) => {
                 let request = request.map(|body| {
                     let in_use = in_use(&body, &connection);
                     RequestBody::of_stream(body, stream.clone(), in_use)
@@ -75,7 +75,7 @@ where
         let extensions = request.extensions_mut();
         extensions.insert(CutHandle::of(Arc::new(exchange)));
         (self.tags)(extensions);
-        Answer::new(self.service.call(request), progress)
+        Answer::new(self.service.call(request), progress, stream)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where connections come from, and what they go through before the first byte of HTTP.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use socket2::Domain;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,7 +11,11 @@ use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream, unix};
 
+use super::drain::poll_until;
+use crate::clock::now;
 use crate::connection::{GuardedIo, IoGuard};
+use crate::event::{Event, Reporter};
+use crate::timer::Timer;
 
 /// A source of connections.
 pub trait Listener: Send + 'static {
@@ -33,7 +38,8 @@ pub trait Listener: Send + 'static {
         None
     }
 
-    /// By what connections of the same peer are counted together.
+    /// By what connections of the same peer are counted together: an IPv4 address, or the first 64 bits of an IPv6
+    /// address.
     #[must_use]
     fn peer(_: &Self::Addr) -> Option<IpAddr> {
         None
@@ -98,6 +104,9 @@ impl SocketKind {
     }
 }
 
+/// After a failure to accept that others cannot help, as too many open files, one waits: they may go.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// What a connection goes through before the first byte of HTTP: a TLS handshake, as a function of the connection.
 ///
 /// It is bounded by the server's `handshake` limit, and whatever it makes is above the guarded socket.
@@ -133,4 +142,31 @@ where
     fn begin(&self, io: Io) -> impl Future<Output = io::Result<Done>> + Send {
         self(io)
     }
+}
+
+/// Waits for the next connection, whatever the system says meanwhile.
+pub(super) async fn accept<L: Listener>(listener: &mut L, reporter: &Reporter) -> (L::Io, L::Addr) {
+    loop {
+        let error = match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) => error.kind(),
+        };
+        if is_the_peers(error) {
+            continue;
+        }
+        reporter.report(&Event::AcceptFailed { error });
+        let (mut timer, until) = (Timer::new(), now().checked_add(PAUSE));
+        poll_fn(|cx| poll_until(&mut timer, until, cx)).await;
+    }
+}
+
+/// Whether accepting failed because a peer was gone before it was accepted.
+const fn is_the_peers(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
 }

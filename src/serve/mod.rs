@@ -13,6 +13,7 @@
 //! | what happens | limit ([`ServeSettings`]) | what the peer sees | who else notices |
 //! |---|---|---|---|
 //! | the TLS handshake does not end | `handshake`, 10 s | the end of the connection | nobody |
+//! | it fails | | what the handshake says of it | nobody |
 //! | nothing comes | `first_byte`, 30 s | the end of the connection | nobody |
 //! | a head drips (HTTP/1.1) | `request_head`, 15 s from its first byte | the end of the connection | nobody |
 //! | no request is in progress, nor was one begun | `keep_alive_idle`, 120 s | the end of the connection, over HTTP/2 after GOAWAY | nobody |
@@ -27,7 +28,8 @@
 //! | there are no more files | | it waits in the system's backlog, and the server tries again each half second | |
 //!
 //! A limit that cuts is said as [`Event::ConnectionTimedOut`](crate::Event::ConnectionTimedOut) or
-//! [`Event::ClientTooSlow`](crate::Event::ClientTooSlow). When it begins, the server writes to its log which
+//! [`Event::ClientTooSlow`](crate::Event::ClientTooSlow), a handshake that fails as
+//! [`Event::HandshakeFailed`](crate::Event::HandshakeFailed). When it begins, the server writes to its log which
 //! protection is at work and which is not, as it found by trying: see [`Serve::report`].
 //!
 //! An HTTP/1.1 answer is judged by what the peer has acknowledged, where that can be seen: the guard's stall does not
@@ -41,16 +43,21 @@
 //! wrong where a neighbour that reads has taken more than the hog.
 //!
 //! # Memory
-//! A client that reads nothing holds at most, beside what its handler has: `h1_write_buffer` or, for each stream, the
-//! smaller of `h2_write_buffer` and one frame of its body; what the system queues, which with the default
-//! [`SocketSettings`](crate::connection::SocketSettings) is about 40 KiB more than its window; and some 10 to 20 KiB
-//! for tasks and for hyper's own buffers. `examples/stalled_clients.rs` measures it.
+//! A client that reads nothing holds at most, beside what its handler has and one frame of its answer's body for each
+//! request: `h1_write_buffer` or, for each stream, `h2_write_buffer` and 16 KiB; what the system queues, which with the
+//! default [`SocketSettings`](crate::connection::SocketSettings) is about 40 KiB more than its window; and some 10 to
+//! 20 KiB for tasks and for hyper's own buffers. `examples/stalled_clients.rs` measures it.
+//!
+//! Over HTTP/2 a frame of a body is handed out in pieces of 16 KiB, and its request is in progress until the last
+//! piece has been. An answer that is one large frame is not over when it is made, and it is taken away whole from
+//! whoever does not read it. Its last piece, and an answer that is no larger, belong to the connection, where
+//! `keep_alive_idle` is all that bounds them.
 //!
 //! # Drain
 //! From [`ServeHandle::drain`] or [`Serve::with_shutdown`] on: [`is_ready`](ServeHandle::is_ready) is false; after
-//! `drain_delay` no more connections are accepted, and [`at_drain`](Serve::at_drain) is called; each connection is
-//! told within `drain_spread` to take no new requests (`Connection: close`, GOAWAY), and idle ones end; whoever is
-//! left after `drain` is reset. [`Drained`] says how many. A server that is dropped instead of drained stops to
+//! `drain_delay` no more connections are accepted; each connection is told within `drain_spread` to take no new requests
+//! (`Connection: close`, GOAWAY), and idle ones end; when all of them have been told, [`at_drain`](Serve::at_drain) is
+//! called; whoever is left after `drain` is reset. [`Drained`] says how many. A server that is dropped instead of drained stops to
 //! accept, and its connections go on by themselves.
 //!
 //! # Cost
@@ -107,6 +114,7 @@ mod front;
 mod io;
 mod listener;
 mod phase;
+mod piece;
 mod registry;
 mod report;
 mod request_body;

@@ -1,7 +1,7 @@
 //! Which connections there are.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
@@ -14,6 +14,7 @@ pub(super) struct Registry(Mutex<Register>);
 #[derive(Debug, Default)]
 struct Register {
     connections: HashMap<u64, Arc<Connection>>,
+    /// By their [share](share_of).
     peers: HashMap<IpAddr, usize>,
     accepted: u64,
     waker: Option<Waker>,
@@ -41,6 +42,7 @@ impl Registry {
         connection: impl FnOnce(u64) -> Arc<Connection>,
     ) -> Option<(Arc<Connection>, Registered)> {
         let mut register = self.register();
+        let peer = peer.map(|(peer, at_most)| (share_of(peer), at_most));
         if let Some((peer, at_most)) = peer {
             let count = register.peers.entry(peer).or_default();
             if *count >= at_most {
@@ -106,6 +108,34 @@ impl Drop for Registered {
         drop(connection);
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+}
+
+/// The address that stands for all that one peer can easily have: over IPv6 a whole network of 64 bits is given to each
+/// household.
+fn share_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & (!0 << 64)).into(),
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_peer_and_a_mapped_address_is_its_own() {
+        for (one, other, is_same) in [
+            ("2001:db8:1:2::3", "2001:db8:1:2:ffff:ffff:ffff:ffff", true),
+            ("2001:db8:1:2::3", "2001:db8:1:3::3", false),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
+            ("192.0.2.1", "192.0.2.2", false),
+        ] {
+            let [one, other] = [one, other].map(|address| address.parse().unwrap());
+            assert_eq!(share_of(one) == share_of(other), is_same, "{one} {other}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::listener::Listener;
+use super::piece::PIECE;
 use super::settings::ServeSettings;
 use crate::connection::{Probe, Sees, probe};
 
@@ -38,7 +39,7 @@ const OTHER_FILES: usize = 64;
 // === impl Report ===
 
 impl Report {
-    pub(super) fn of<L: Listener>(listener: &L, settings: &ServeSettings) -> Self {
+    pub(super) fn of<L: Listener>(listener: &L, settings: &ServeSettings, is_guarded: Option<bool>) -> Self {
         let set = &settings.0;
         let probed = listener
             .kind()
@@ -63,16 +64,13 @@ impl Report {
             stalled_connections(probed.as_ref(), settings),
         ];
         lines.extend(probed.iter().flatten().filter_map(refused));
-        lines.push(Protection::active(
-            "stalled HTTP/2 streams",
-            "reset one by one where the service is inside a SlowClientGuardLayer".to_owned(),
-        ));
+        lines.push(stalled_streams(is_guarded));
         lines.push(Protection::active(
             "write buffers",
             format!(
                 "{} KiB for a connection over HTTP/1.1, {} KiB for a stream over HTTP/2, and what the system queues",
                 set.h1_write_buffer / 1024,
-                set.h2_write_buffer / 1024
+                set.h2_write_buffer.saturating_add(PIECE) / 1024
             ),
         ));
         lines.push(dead_peers(settings));
@@ -81,7 +79,7 @@ impl Report {
             Some(count) => Protection {
                 name: "one peer with all connections",
                 state: ProtectionState::Partial,
-                why: format!("{count} for each address, which behind a proxy is the proxy's"),
+                why: format!("{count} for each address or /64 of IPv6, which behind a proxy is the proxy's"),
             },
             None => Protection::inert(
                 "one peer with all connections",
@@ -214,6 +212,25 @@ fn stalled_connections(probed: Option<&Result<Probe, String>>, settings: &ServeS
         name: "stalled connections",
         state,
         why,
+    }
+}
+
+fn stalled_streams(is_guarded: Option<bool>) -> Protection {
+    let (state, why) = match is_guarded {
+        Some(true) => (ProtectionState::Active, "reset one by one"),
+        Some(false) => (
+            ProtectionState::Inert,
+            "the stack is without its guard against slow clients, or it only reports",
+        ),
+        None => (
+            ProtectionState::Partial,
+            "reset one by one where the service is inside a SlowClientGuardLayer, which a server cannot see",
+        ),
+    };
+    Protection {
+        name: "stalled HTTP/2 streams",
+        state,
+        why: why.to_owned(),
     }
 }
 

@@ -2,20 +2,20 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{Extensions, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::connection::{Connection, Terms};
-use super::drain::{Drained, ServeHandle, State};
+use super::drain::{Drained, ServeHandle, State, poll_until};
 use super::front::Tags;
-use super::listener::{Handshake, Listener, Plain};
+use super::listener::{Handshake, Listener, Plain, accept};
 use super::report::Report;
 use super::request_body::RequestBody;
 use super::settings::ServeSettings;
@@ -39,6 +39,8 @@ pub struct Serve<L: Listener, S, H = Plain> {
     at_drain: Vec<Box<dyn FnOnce() + Send>>,
     signal: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     handle: ServeHandle,
+    /// Whether the service is inside a guard against slow clients, where that is known.
+    is_guarded: Option<bool>,
 }
 
 /// What is told of a connection's peer to each of its requests.
@@ -55,9 +57,6 @@ struct Running<L: Listener, S, H> {
     state: Arc<State>,
 }
 
-/// After a failure to accept that others cannot help, as too many open files, one waits: they may go.
-const PAUSE: Duration = Duration::from_millis(500);
-
 /// Serves `service` to the connections of `listener`.
 pub fn serve<L: Listener, S>(listener: L, service: S) -> Serve<L, S> {
     Serve {
@@ -72,6 +71,7 @@ pub fn serve<L: Listener, S>(listener: L, service: S) -> Serve<L, S> {
         handle: ServeHandle {
             state: Arc::default(),
         },
+        is_guarded: None,
     }
 }
 
@@ -112,6 +112,7 @@ impl<L: Listener, S, H> Serve<L, S, H> {
             at_drain: self.at_drain,
             signal: self.signal,
             handle: self.handle,
+            is_guarded: self.is_guarded,
         }
     }
 
@@ -141,10 +142,17 @@ impl<L: Listener, S, H> Serve<L, S, H> {
         self
     }
 
-    /// Calls `say` in a drain, when no more connections are accepted: the moment to say goodbye to streams and to
-    /// close gates.
+    /// Calls `say` in a drain, when no more connections are accepted and those that are there have been told to take no
+    /// new requests, or when none is left: the moment to say goodbye to streams and to close gates. Sooner a client
+    /// that keeps its connection would be refused on it. A panic in it is caught.
     pub fn at_drain(mut self, say: impl FnOnce() + Send + 'static) -> Self {
         self.at_drain.push(Box::new(say));
+        self
+    }
+
+    /// Whether the service is inside a guard against slow clients, for the report.
+    pub(crate) fn guarded(mut self, is_guarded: bool) -> Self {
+        self.is_guarded = Some(is_guarded);
         self
     }
 
@@ -158,7 +166,7 @@ impl<L: Listener, S, H> Serve<L, S, H> {
     /// it begins.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::of::<L>(&self.listener, &self.settings)
+        Report::of::<L>(&self.listener, &self.settings, self.is_guarded)
     }
 }
 
@@ -262,7 +270,7 @@ where
         let Terms { settings, reporter } = &*terms;
         reporter.report(&Event::DrainBegan);
         let mut delay = Timer::new();
-        let until = began + settings.0.drain_delay;
+        let until = began.checked_add(settings.0.drain_delay);
         self.accept_until(&mut listener, |cx| poll_until(&mut delay, until, cx))
             .await;
         drop(listener);
@@ -339,15 +347,19 @@ where
         }
         let count = connections.len();
         drop(connections);
-        at_drain.into_iter().for_each(|say| say());
-        let (mut timer, until) = (Timer::new(), at + settings.drain);
-        poll_fn(|cx| {
-            if registry.count_and_wait(cx) == 0 {
-                return Poll::Ready(());
-            }
-            poll_until(&mut timer, until, cx)
-        })
-        .await;
+        let until = at.checked_add(settings.drain);
+        // They are told when they are looked at.
+        let told = settings
+            .drain_spread
+            .saturating_add(self.terms.settings.between_looks());
+        registry
+            .until_empty(at.checked_add(told.min(settings.drain)))
+            .await;
+        for say in at_drain {
+            // The drain goes on, and the others have their turn.
+            let _ = catch_unwind(AssertUnwindSafe(say));
+        }
+        registry.until_empty(until).await;
         let left = registry.all();
         let requests_cut = left.iter().map(|(_, connection)| connection.requests() as usize);
         let drained = Drained {
@@ -359,41 +371,4 @@ where
         left.iter().for_each(|(_, connection)| connection.reset());
         drained
     }
-}
-
-/// Waits for the next connection, whatever the system says meanwhile.
-async fn accept<L: Listener>(listener: &mut L, reporter: &Reporter) -> (L::Io, L::Addr) {
-    loop {
-        let error = match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error) => error.kind(),
-        };
-        if is_the_peers(error) {
-            continue;
-        }
-        reporter.report(&Event::AcceptFailed { error });
-        let (mut timer, until) = (Timer::new(), now() + PAUSE);
-        poll_fn(|cx| poll_until(&mut timer, until, cx)).await;
-    }
-}
-
-/// Whether accepting failed because a peer was gone before it was accepted.
-const fn is_the_peers(error: io::ErrorKind) -> bool {
-    matches!(
-        error,
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
-}
-
-/// Ready at `until`, and not before.
-fn poll_until(timer: &mut Timer, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-    while now() < until {
-        if timer.poll_until(until, cx).is_pending() {
-            return Poll::Pending;
-        }
-    }
-    Poll::Ready(())
 }

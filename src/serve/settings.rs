@@ -19,7 +19,7 @@ use crate::slow_client::SlowClientLimits;
 /// | `max_connections_per_peer` | none | behind a proxy everybody is the same peer |
 /// | `max_connection_age` | none | long-lived connections stay with an old server of a growing cluster; a tenth of it is spread at random |
 /// | `h1_write_buffer` | 64 KiB | hyper's own 400 KiB are what each stalled client may hold |
-/// | `h2_write_buffer` | 64 KiB for each stream | hyper's own are 400 KiB |
+/// | `h2_write_buffer` | 64 KiB for each stream, and one piece of 16 KiB | hyper's own are 400 KiB, and a frame of any size |
 /// | `h2_max_streams` | 128 | what the usual clients expect at least is 100 |
 /// | `h2_max_header_list` | 16 KiB | what hyper allows a head over HTTP/1.1 |
 /// | `h2_max_resets` | 20 | streams that their client resets before they were looked at: a flood of them ("rapid reset") costs the server more than its client, and the connection goes |
@@ -191,8 +191,8 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// So many connections of one address at once; more are closed. Not behind a proxy, which is everybody's
-    /// address.
+    /// So many connections of one address at once; more are closed. A network of 64 bits of IPv6 (`/64`) counts as one
+    /// address, for whoever has one address of it has all of them. Not behind a proxy, which is everybody's address.
     pub const fn max_connections_per_peer(mut self, count: usize) -> Self {
         self.max_connections_per_peer = Some(count);
         self
@@ -210,7 +210,8 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// What hyper may hold of what a client has not taken of one stream, in bytes.
+    /// What hyper may hold of what a client has not taken of one stream, in bytes. It is filled in pieces of 16 KiB,
+    /// the last of which may go beyond it.
     pub const fn h2_write_buffer(mut self, bytes: usize) -> Self {
         self.h2_write_buffer = bytes;
         self
@@ -253,7 +254,7 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// From that moment to the one in which connections are cut that are still there.
+    /// From that moment to the one in which connections are cut that are still there. `Duration::MAX`: none is.
     pub const fn drain(mut self, bound: Duration) -> Self {
         self.drain = bound;
         self
@@ -281,7 +282,9 @@ impl ServeSettingsBuilder {
     ///
     /// # Errors
     /// Refuses limits and counts of zero; write buffers of less than 8 KiB over HTTP/1.1, into which no head would
-    /// fit; a `drain_spread` that is longer than `drain`, since who is told to end last would have no time for it.
+    /// fit, or of more than 4 GiB over HTTP/2; an `h2_ping` without time between pings or for an answer; a
+    /// `max_connections_per_peer` above `max_connections`, which could never be reached; a `drain_spread` that is longer
+    /// than `drain`, since who is told to end last would have no time for it.
     pub fn build(self) -> Result<ServeSettings, ConfigError> {
         for (name, time) in self.times() {
             if time.is_zero() {
@@ -313,6 +316,30 @@ impl ServeSettingsBuilder {
                 "an `h1_write_buffer` of {} bytes is less than the {LEAST_H1_BUFFER} into which a head fits",
                 self.h1_write_buffer
             )));
+        }
+        if u32::try_from(self.h2_write_buffer).is_err() {
+            return Err(ConfigError::new(format!(
+                "an `h2_write_buffer` of {} bytes is more than HTTP/2 can count ({})",
+                self.h2_write_buffer,
+                u32::MAX
+            )));
+        }
+        if let Some((interval, answered_within)) = self.h2_ping {
+            if interval.is_zero() || answered_within.is_zero() {
+                return Err(ConfigError::new(format!(
+                    "an `h2_ping` each {interval:?}, answered within {answered_within:?}, would close every connection \
+                     over HTTP/2: make both longer than zero, or call `without_h2_ping`"
+                )));
+            }
+        }
+        if let Some(share) = self.max_connections_per_peer {
+            if share > self.max_connections {
+                return Err(ConfigError::new(format!(
+                    "a `max_connections_per_peer` of {share} is more than `max_connections` ({}): one peer could have \
+                     all of them",
+                    self.max_connections
+                )));
+            }
         }
         if self.drain_spread > self.drain {
             return Err(ConfigError::new(format!(

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
@@ -33,6 +33,10 @@ type Called = (ThreadId, Arc<Stream>);
 pub(super) struct Stream {
     is_cut: AtomicBool,
     waker: Mutex<Option<Waker>>,
+    /// How many looks there had been when a further piece of a frame went; zero: none has.
+    moved: AtomicU32,
+    /// Bytes of a frame that was taken of the answer and has not gone.
+    left: AtomicU64,
     /// The request's body lives here: as long as anybody has it, no reset goes out.
     pub(super) upload: Mutex<Upload>,
 }
@@ -111,6 +115,25 @@ impl Stream {
         drop(body);
         let wakers = [lock(&self.waker).take(), waker];
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// A further piece of a frame goes, after so many `looks`, and so many bytes are `left`.
+    pub(super) fn moves(&self, looks: u32, left: usize) {
+        self.moved.store(looks, Ordering::Relaxed);
+        self.holds_back(left);
+    }
+
+    /// So many bytes of a frame are `left`.
+    pub(super) fn holds_back(&self, left: usize) {
+        self.left.store(left as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn moved(&self) -> u32 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn left(&self) -> u64 {
+        self.left.load(Ordering::Relaxed)
     }
 
     fn is_cut(&self, cx: &Context<'_>) -> bool {

@@ -21,7 +21,7 @@ use super::request_body::RequestBody;
 use super::settings::ServeSettings;
 use super::stream::Streams;
 use crate::error::BoxError;
-use crate::event::ConnectionPhase;
+use crate::event::{ConnectionPhase, Event};
 use crate::watchdog::{Place, Watchdog};
 
 /// Everything that one connection is served with.
@@ -82,8 +82,14 @@ where
         H: Handshake<Io>,
     {
         let connection = self.connection.clone();
-        let Some(Ok(io)) = unless_ended(&connection, handshake.begin(io)).await else {
-            return;
+        let io = match unless_ended(&connection, handshake.begin(io)).await {
+            Some(Ok(io)) => io,
+            Some(Err(error)) => {
+                let error = error.kind();
+                self.terms.reporter.report(&Event::HandshakeFailed { error });
+                return;
+            }
+            None => return,
         };
         connection.phase().set(ConnectionPhase::FirstByte);
         let mut io = ServedIo::new(io, connection.clone(), self.registered);

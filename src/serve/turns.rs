@@ -70,7 +70,7 @@ impl Turns {
         // A stream that was silent has a byte of the window in advance, and with that its next frame is taken though
         // nothing gets on: one for each says nothing.
         let gets_on = |since: Mark| frames.saturating_sub(since.frames) > others;
-        let recent = |mark: &Mark| now.saturating_duration_since(mark.at) <= self.stall * 3 / 4;
+        let recent = |mark: &Mark| now.saturating_duration_since(mark.at) <= self.stall / 4 * 3;
         if others == 0 || self.marks[0].filter(recent).is_some_and(gets_on) {
             return Verdict::Stream(Turn::Now);
         }
@@ -79,7 +79,7 @@ impl Turns {
             if since < self.stall {
                 return Verdict::Stream(Turn::Afresh);
             }
-            if since < self.stall * 3 && !gets_on(cut) {
+            if since < self.stall.saturating_mul(3) && !gets_on(cut) {
                 return Verdict::Connection;
             }
         }

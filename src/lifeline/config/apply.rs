@@ -120,6 +120,12 @@ impl HeartbeatConfig {
             Some(after) => after.some("heartbeat.commit_after")?,
             None => derived.commit_after(),
         };
+        if self.commit == Some(CommitConfig::Never) && self.commit_after.is_some() {
+            return Err(ConfigError::new(
+                "`heartbeat.commit_after` belongs to `heartbeat.commit`, which is `never`: leave one of them out"
+                    .to_owned(),
+            ));
+        }
         let mut settings = HeartbeatSettings::builder().interval(interval);
         settings = match self.commit.unwrap_or(CommitConfig::JsonRpcRequests) {
             CommitConfig::Never => settings.without_commit(),

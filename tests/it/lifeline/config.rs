@@ -327,6 +327,11 @@ fn off_and_set_at_once_is_refused() {
             "{sentence}"
         );
     }
+    let sentence = refused(&json!({ "heartbeat": { "commit": "never", "commit_after": "5s" } }));
+    assert!(
+        sentence.contains("`heartbeat.commit_after` belongs to"),
+        "{sentence}"
+    );
     let sentence = refused(&json!({ "request_body": { "min_rate": 0, "grace": "5s" } }));
     assert!(sentence.contains("switched off"), "{sentence}");
     let sentence = refused(&json!({ "phases": { "read": "90s", "total": "60s" } }));

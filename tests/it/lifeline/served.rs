@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tower_lifeline::Lifeline;
-use tower_lifeline::serve::{Drained, ServeHandle, ServeSettings};
+use tower_lifeline::serve::{Drained, ProtectionState, ServeHandle, ServeSettings};
 use tower_lifeline::sse_heartbeat::HeartbeatSettings;
+use tower_lifeline::{Lifeline, SlowClientLimits};
 
 use super::neighbours::echoes;
 use super::{example, quiet, secs};
@@ -99,4 +99,27 @@ async fn the_example_is_served_with_websockets_and_refusals() {
     handle.drain();
     let drained = timeout(secs(12), server).await.unwrap().unwrap();
     assert_eq!(drained.requests_cut, 0);
+}
+
+#[tokio::test]
+async fn the_report_knows_whether_stalled_streams_are_reset() {
+    let only_says = SlowClientLimits::builder().report_only().build().unwrap();
+    let inert = ProtectionState::Inert;
+    for (lifeline, state) in [
+        (quiet(), ProtectionState::Active),
+        (quiet().slow_clients(only_says), inert),
+        (quiet().without_slow_clients(), inert),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let report = lifeline
+            .build()
+            .unwrap()
+            .serve(listener, Router::<()>::new())
+            .report();
+        let mut lines = report.lines().iter();
+        let line = lines
+            .find(|line| line.name() == "stalled HTTP/2 streams")
+            .unwrap();
+        assert_eq!(line.state(), state, "{line}");
+    }
 }

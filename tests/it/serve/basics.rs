@@ -88,3 +88,39 @@ async fn the_protocol_is_told_byte_by_byte() {
     socket.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("HTTP/1.1"), "{answer}");
 }
+
+#[test]
+fn contradictory_settings_are_refused_with_a_sentence() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let new = ServeSettings::builder;
+    for (settings, word) in [
+        (new().h2_ping(Duration::ZERO, SECOND), "`h2_ping` each 0ns"),
+        (new().h2_ping(SECOND, Duration::ZERO), "answered within 0ns"),
+        (
+            new().max_connections(8).max_connections_per_peer(9),
+            "one peer could have all",
+        ),
+        (
+            new().drain(SECOND).drain_spread(SECOND * 2),
+            "`drain_spread` of 2s",
+        ),
+        (new().first_byte(Duration::ZERO), "`first_byte` is zero"),
+        (new().h2_max_resets(0), "`h2_max_resets` is zero"),
+        (new().h1_write_buffer(100), "of 100 bytes is less"),
+    ] {
+        let sentence = settings.build().unwrap_err().to_string();
+        assert!(sentence.contains(word), "{sentence}");
+    }
+    if let Ok(size) = usize::try_from(u64::from(u32::MAX) + 1) {
+        let sentence = new().h2_write_buffer(size).build().unwrap_err().to_string();
+        assert!(sentence.contains("more than HTTP/2 can count"), "{sentence}");
+        assert!(new().h2_write_buffer(size - 1).build().is_ok());
+    }
+    assert!(
+        new()
+            .max_connections(9)
+            .max_connections_per_peer(9)
+            .build()
+            .is_ok()
+    );
+}

@@ -157,7 +157,7 @@ async fn it_is_announced_before_the_door_is_closed() {
 }
 
 #[tokio::test]
-async fn farewells_are_said_when_the_door_is_closed_and_are_spread() {
+async fn connections_are_told_over_a_time_and_hooks_called_after_it() {
     const SPREAD: Duration = Duration::from_millis(1000);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -173,6 +173,7 @@ async fn farewells_are_said_when_the_door_is_closed_and_are_spread() {
         .with_reporter(Reporter::silent())
         .with_shutdown(async move { drop(stopped.await) })
         .at_drain(move || once.store(true, Ordering::SeqCst))
+        .at_drain(|| panic!("a bug in a hook"))
         .at_drain(move || twice.store(true, Ordering::SeqCst));
     let handle = server.handle();
     let task = tokio::spawn(server.into_future());
@@ -189,6 +190,8 @@ async fn farewells_are_said_when_the_door_is_closed_and_are_spread() {
     }
     assert_eq!((handle.connections(), both()), (24, 0));
     stop.send(()).unwrap();
+    sleep(SPREAD / 2).await;
+    assert_eq!(both(), 0, "who was not told yet would be refused");
     let drained = task.await.unwrap();
     assert_eq!((drained.cut, both()), (0, 2));
     let mut ends = Vec::new();
@@ -212,4 +215,57 @@ async fn a_peer_that_does_not_answer_holds_up_no_drain() {
     assert!(mute.read(&mut some).await.unwrap() > 0);
     let drained = timeout(BOUND * 2 + LATE, server.drained()).await.unwrap();
     assert_eq!(drained.cut, 0, "it was ended before");
+}
+
+#[tokio::test]
+async fn a_drain_without_a_bound_is_no_overflow() {
+    let settings = settings()
+        .drain(Duration::MAX)
+        .drain_spread(Duration::MAX)
+        .max_connection_age(Duration::MAX);
+    let server = Server::start(app(&Held::default()), settings).await;
+    let silent = small(server.address).await;
+    server.has(1).await;
+    let drained = server.drained();
+    let mut drained = std::pin::pin!(drained);
+    assert!(timeout(BOUND, &mut drained).await.is_err(), "nothing bounds it");
+    drop(silent);
+    let drained = timeout(LATE, drained).await.unwrap();
+    assert_eq!((drained.connections, drained.cut), (1, 0));
+
+    let settings = super::settings().drain_delay(Duration::MAX);
+    let server = Server::start(app(&Held::default()), settings).await;
+    server.handle.drain();
+    sleep(BOUND / 4).await;
+    assert!(!server.handle.is_ready() && !server.task.is_finished());
+    let quick = "GET /quick HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert!(wire::raw(server.address, quick).await.ends_with("quick"));
+}
+
+#[tokio::test]
+async fn hooks_are_called_though_somebody_stays() {
+    const SPREAD: Duration = Duration::from_millis(300);
+    let held = Held::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (say, said) = tokio::sync::oneshot::channel();
+    let server = serve(listener, app(&held))
+        .with_settings(settings().drain_spread(SPREAD).drain(BOUND * 2).build().unwrap())
+        .with_reporter(Reporter::silent())
+        .at_drain(move || say.send(Instant::now()).unwrap());
+    let handle = server.handle();
+    let task = tokio::spawn(server.into_future());
+    let mut stream = small(address).await;
+    stream
+        .write_all(b"GET /pieces/10/20 HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    until(LATE, || held.count() == 1).await;
+    let start = Instant::now();
+    handle.drain();
+    let took = timeout(LATE, said).await.unwrap().unwrap() - start;
+    assert!(took >= SPREAD && took < BOUND * 2, "{took:?}");
+    let reading = tokio::spawn(read_all(stream));
+    assert_eq!(task.await.unwrap().cut, 1);
+    drop(reading);
 }

@@ -4,6 +4,7 @@ mod basics;
 mod crowd;
 mod drain;
 mod hostile;
+mod large;
 mod mcp;
 mod phases;
 mod ported;

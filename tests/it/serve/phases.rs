@@ -49,7 +49,14 @@ async fn drip(server: &Server, bytes: &str, dot: &str) -> (String, bool, Duratio
     let mut answer = Vec::new();
     let end = timeout(Duration::from_secs(10), reading.read_to_end(&mut answer))
         .await
-        .expect("it never ends");
+        .unwrap_or_else(|_| {
+            let came = String::from_utf8_lossy(&answer).into_owned();
+            panic!(
+                "it never ends: {came:?}, {:#?}, {:?}",
+                server.handle,
+                server.said()
+            )
+        });
     drips.abort();
     (String::from_utf8(answer).unwrap(), end.is_ok(), start.elapsed())
 }
@@ -173,6 +180,36 @@ async fn a_handshake_that_does_not_end_is_ended() {
     let (_, _, took) = read_all(TcpStream::connect(address).await.unwrap()).await;
     in_time(took);
     assert_eq!(handle.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_is_said() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let events = super::Events::default();
+    let noted = events.clone();
+    let server = serve(listener, app(&Held::default()))
+        .with_handshake(|_: GuardedIo<TcpStream>| {
+            std::future::ready(Err::<TcpStream, _>(std::io::ErrorKind::InvalidData.into()))
+        })
+        .with_reporter(Reporter::to(move |event: &Event| {
+            noted.lock().unwrap().push(*event)
+        }))
+        .with_settings(long().build().unwrap());
+    tokio::spawn(server.into_future());
+    let (_, _, took) = read_all(TcpStream::connect(address).await.unwrap()).await;
+    assert!(took < LATE, "{took:?}");
+    let events = events.lock().unwrap();
+    assert!(
+        matches!(
+            events[..],
+            [Event::HandshakeFailed {
+                error: std::io::ErrorKind::InvalidData,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]
