@@ -13,9 +13,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tower_lifeline::Lifeline;
 use tower_lifeline::platform::Severity;
 use tower_lifeline::serve::ServeHandle;
+use tower_lifeline::{Lifeline, Reporter};
 
 use crate::cli::ServeArgs;
 use crate::figures::{self, Figures};
@@ -39,15 +39,16 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Where the limits contradict one another, and where the store, a model or the address cannot be had.
 pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     if args.check {
-        return Ok(check(&stack::lifeline(&args)?));
+        return Ok(check(&stack::lifeline(&args, &Reporter::silent())?));
     }
     let page = figures::install()?;
-    let lifeline = stack::lifeline(&args)?;
+    let reporter = stack::reporter();
+    let lifeline = stack::lifeline(&args, &reporter)?;
     let listener = TcpListener::bind(args.bind)
         .await
         .map_err(|error| format!("{} cannot be listened on: {error}", args.bind))?;
-    let knowledge = Arc::new(open::knowledge(&args).await?);
-    let mcp = Mcp::new(knowledge.clone(), &args);
+    let knowledge = Arc::new(open::knowledge(&args, &reporter).await?);
+    let mcp = Mcp::new(knowledge.clone(), &args, reporter);
     let probed = Arc::new(Probed {
         knowledge: knowledge.clone(),
         figures: Figures::new(page, &lifeline.gate())?,

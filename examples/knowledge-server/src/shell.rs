@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use tower_lifeline::Deadline;
+use tower_lifeline::{Deadline, Reporter};
 
 use crate::cli::{IngestArgs, SearchArgs};
 use crate::embed::builtin::Builtin;
@@ -20,7 +20,7 @@ const NO_DATABASE: &str = "ingest needs --database-url: the embedded store lives
 /// Where nothing can be read, and where the model or the database fails.
 pub async fn ingest(args: IngestArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let url = args.database_url.as_deref().ok_or(NO_DATABASE)?;
-    let embedder = open::embedder(&args.embed).await?;
+    let embedder = open::embedder(&args.embed, &Reporter::log()).await?;
     let store = open::database(url, None, &*embedder).await?;
     let mut progress = Progress::new();
     let summary = ingest::run(&args.path, Limits::default(), &*embedder, &store, &mut progress).await?;

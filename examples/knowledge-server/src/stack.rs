@@ -36,18 +36,22 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 /// The tool whose answers take long.
 pub(crate) const SLOW_TOOL: &str = "ask_papers";
 
-/// The stack of tower-lifeline, from what was said on the command line. Its figures go to the recorder that is
-/// installed by then.
+/// Who hears of whatever runs out of its limits: the log, and the recorder of figures that is installed by then.
+#[must_use]
+pub fn reporter() -> Reporter {
+    Reporter::to(EventMetrics::new().and(Reporter::log()))
+}
+
+/// The stack of tower-lifeline, from what was said on the command line.
 ///
 /// # Errors
 /// Refuses limits that contradict one another.
-pub fn lifeline(args: &ServeArgs) -> Result<Lifeline, ConfigError> {
+pub fn lifeline(args: &ServeArgs, reporter: &Reporter) -> Result<Lifeline, ConfigError> {
     let (chain, limits) = (&args.behind, &args.limits);
     let wait = queue_wait(chain, limits);
-    let reporter = Reporter::to(EventMetrics::new().and(Reporter::log()));
     let mut builder = Lifeline::behind(chain.clone())
         .reporter(reporter.clone()) // nobody sees it coming
-        .gate(gate(limits, wait, reporter)?) // overload: everybody waits, nobody is served
+        .gate(gate(limits, wait, reporter.clone())?) // overload: everybody waits, nobody is served
         .progress(Progress::for_tools([SLOW_TOOL])) // clients whose own timers hear nothing of comments
         .expecting(expected(args, wait)); // limits that fail behind the platforms in front
     if let Some(total) = limits.request_limit {

@@ -1,10 +1,11 @@
 //! What tools answer: structured, and as text for whoever reads no structure.
 
+use metrics::counter;
 use rmcp::model::{CallToolResult, ContentBlock};
 use rmcp::schemars::{self, JsonSchema};
 use serde::Serialize;
 
-use crate::knowledge::Answer;
+use crate::knowledge::{Answer, KnowledgeError};
 use crate::paper::Paper;
 use crate::store::Hit;
 
@@ -131,6 +132,18 @@ impl AnswerOut {
 /// What went wrong, for a model to read: it can do something else, or tell its user.
 pub(super) fn failed(text: impl Into<String>) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text.into())])
+}
+
+/// What the store or a model did wrong: the client reads it, and the operator hears of it.
+pub(super) fn fallen(tool: &'static str, error: &KnowledgeError) -> CallToolResult {
+    let kind = error.kind();
+    // Without what the model said until then, which is its reader's.
+    match error {
+        KnowledgeError::Model { error, .. } => tracing::warn!(tool, kind, %error, "the call failed"),
+        other => tracing::warn!(tool, kind, error = %other, "the call failed"),
+    }
+    counter!("tool_failures_total", "tool" => tool, "kind" => kind).increment(1);
+    failed(error.to_string())
 }
 
 fn both(structured: &impl Serialize, text: String) -> CallToolResult {

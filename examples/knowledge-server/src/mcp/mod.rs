@@ -22,6 +22,7 @@ use std::time::Duration;
 use rmcp::task_manager::TaskManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
+use tower_lifeline::{Deadline, Reporter};
 
 use self::papers::Papers;
 use self::sessions::Sessions;
@@ -43,6 +44,7 @@ pub(crate) struct Mcp {
 pub(crate) struct Tasks {
     pub(crate) running: TaskManager,
     pub(crate) limit: Duration,
+    reporter: Reporter,
 }
 
 /// A question has two thousand characters, and a request some headers of JSON around it.
@@ -54,7 +56,7 @@ const RETRY: Duration = Duration::from_secs(1);
 // === impl Mcp ===
 
 impl Mcp {
-    pub(crate) fn new(knowledge: Arc<Knowledge>, args: &ServeArgs) -> Self {
+    pub(crate) fn new(knowledge: Arc<Knowledge>, args: &ServeArgs, reporter: Reporter) -> Self {
         let end = CancellationToken::new();
         let origins = args.allow_origins.iter().map(|origin| with_port(origin));
         let config = StreamableHttpServerConfig::default()
@@ -74,6 +76,7 @@ impl Mcp {
             tasks: Tasks {
                 running: TaskManager::new(),
                 limit,
+                reporter,
             },
             config: config.with_allowed_hosts(hosts),
             end,
@@ -95,12 +98,19 @@ impl Mcp {
 
 // === impl Tasks ===
 
+impl Tasks {
+    /// That of a call which begins now. The stack tells of the deadlines of requests, and knows nothing of these.
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline::after(self.limit).with_reporter(self.reporter.clone())
+    }
+}
+
 impl std::fmt::Debug for Tasks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tasks")
             .field("running", &self.running.running_task_count())
             .field("limit", &self.limit)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tower_lifeline::{Deadline, SharedSeat};
 
 use super::Tasks;
-use super::answers::{AnswerOut, PaperOut, SearchOut, failed};
+use super::answers::{AnswerOut, PaperOut, SearchOut, failed, fallen};
 use super::call::{Call, in_words};
 use crate::knowledge::{Knowledge, Sofar};
 use crate::stack::SLOW_TOOL;
@@ -103,13 +103,18 @@ impl Papers {
                 params.limit
             )));
         }
-        let call = Call::of("search_papers", context, self.tasks.limit);
+        let call = Call::of("search_papers", context, &self.tasks);
         let deadline = call.deadline.clone();
-        let found = self
-            .knowledge
-            .search(&params.query, params.limit as usize, &deadline);
-        let found = call.run(found).await?;
-        Ok(found.map_or_else(|error| failed(error.to_string()), SearchOut::result))
+        call.run(async {
+            let found = self
+                .knowledge
+                .search(&params.query, params.limit as usize, &deadline);
+            match found.await {
+                Ok(hits) => SearchOut::result(hits),
+                Err(error) => fallen("search_papers", &error),
+            }
+        })
+        .await
     }
 
     #[tool(
@@ -126,7 +131,7 @@ impl Papers {
         if let Err(wrong) = check("question", &params.question, 2000) {
             return Ok(failed(wrong));
         }
-        let call = Call::of(SLOW_TOOL, context, self.tasks.limit);
+        let call = Call::of(SLOW_TOOL, context, &self.tasks);
         let deadline = call.deadline.clone();
         let (sofar, heard) = watch::channel(Sofar::default());
         call.run_telling(heard, self.answer(&params.question, &deadline, &sofar))
@@ -146,18 +151,19 @@ impl Papers {
         if let Err(wrong) = check("id", &params.id, 500) {
             return Ok(failed(wrong));
         }
-        let call = Call::of("get_paper", context, self.tasks.limit);
+        let call = Call::of("get_paper", context, &self.tasks);
         let deadline = call.deadline.clone();
-        Ok(
-            match call.run(self.knowledge.paper(&params.id, &deadline)).await? {
+        call.run(async {
+            match self.knowledge.paper(&params.id, &deadline).await {
                 Ok(Some(paper)) => PaperOut::result(paper),
                 Ok(None) => failed(format!(
                     "there is no paper {:?}: search_papers tells the ids of those that there are",
                     params.id
                 )),
-                Err(error) => failed(error.to_string()),
-            },
-        )
+                Err(error) => fallen("get_paper", &error),
+            }
+        })
+        .await
     }
 
     async fn answer(
@@ -168,7 +174,7 @@ impl Papers {
     ) -> CallToolResult {
         let answer = self.knowledge.ask(question, deadline, sofar).await;
         answer.map_or_else(
-            |error| failed(error.to_string()),
+            |error| fallen(SLOW_TOOL, &error),
             |answer| AnswerOut::result(answer, self.knowledge.author()),
         )
     }
@@ -187,7 +193,7 @@ impl Papers {
         if let Err(wrong) = check("question", &params.question, 2000) {
             return Ok(failed(wrong).into());
         }
-        let seat = Call::of(SLOW_TOOL, context, self.tasks.limit).seat;
+        let seat = Call::of(SLOW_TOOL, context, &self.tasks).seat;
         let limit = u64::try_from(self.tasks.limit.as_millis()).unwrap_or(u64::MAX);
         let options = TaskOptions::new()
             .with_ttl_ms(limit.saturating_add(KEPT))
@@ -205,7 +211,7 @@ impl Papers {
         task: &TaskContext,
         seat: Option<SharedSeat>,
     ) -> Result<CallToolResult, TaskExit> {
-        let deadline = Deadline::after(self.tasks.limit);
+        let deadline = self.tasks.deadline();
         let (sofar, mut heard) = watch::channel(Sofar::default());
         let status = async {
             while heard.changed().await.is_ok() {
