@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use axum::middleware;
 use tower::ServiceBuilder;
 use tower_http::cors::CorsLayer;
@@ -22,6 +22,7 @@ use tracing::Span;
 
 use crate::cli::{LimitArgs, ServeArgs};
 use crate::figures;
+use crate::mcp::PRIMING;
 use crate::notice::{self, Notice};
 
 /// Where MCP is served.
@@ -93,7 +94,7 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
         .layer(MetricsLayer::new())
         // a drain that waits for streams without an end
         .map_request(move |mut request: axum::extract::Request| {
-            if request.method() == Method::GET {
+            if request.method() == Method::GET && !waits_for_an_answer(request.headers()) {
                 request.extensions_mut().insert(goodbye);
             }
             request
@@ -158,7 +159,7 @@ fn expected(args: &ServeArgs, wait: Duration) -> Setup {
     setup
 }
 
-/// Streams that clients listen on have nothing to lose when the server stops.
+/// Streams that clients listen on, and that no call answers on, have nothing to lose when the server stops.
 fn until_goodbye(chain: &Chain) -> Result<HeartbeatSettings, ConfigError> {
     let derived = chain.derived();
     HeartbeatSettings::builder()
@@ -203,6 +204,12 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers(asked.into_iter().chain(OURS).collect::<Vec<_>>())
         .expose_headers(told)
+}
+
+/// Whoever goes on from an event of a call. A stream that no call owns begins with an event of its own name.
+fn waits_for_an_answer(headers: &HeaderMap) -> bool {
+    let last = headers.get("last-event-id");
+    last.is_some_and(|last| last.as_bytes() != PRIMING.as_bytes())
 }
 
 /// No query and no header but the id: there may be secrets in them.

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower_lifeline::{Deadline, Reporter};
 
 use self::papers::Papers;
+pub(crate) use self::sessions::PRIMING;
 use self::sessions::Sessions;
 use crate::cli::ServeArgs;
 use crate::knowledge::Knowledge;

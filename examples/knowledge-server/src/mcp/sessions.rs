@@ -45,7 +45,7 @@ const MOST: usize = 2000;
 const IDLE: Duration = Duration::from_secs(300);
 
 /// The id of the first event of a stream that no call owns, which rmcp gives out.
-const PRIMING: &str = "0";
+pub(crate) const PRIMING: &str = "0";
 
 // === impl Sessions ===
 
