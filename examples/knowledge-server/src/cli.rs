@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tower_lifeline::platform::Chain;
 
 use crate::fault::Fault;
+use crate::origin::origin;
 
 /// A knowledge base of papers behind MCP.
 #[derive(Debug, Parser)]
@@ -88,6 +89,7 @@ pub struct ServeArgs {
         long = "allow-origin",
         env = "ALLOW_ORIGINS",
         value_delimiter = ',',
+        value_parser = origin,
         value_name = "ORIGIN"
     )]
     pub allow_origins: Vec<String>,

@@ -47,3 +47,16 @@ fn own_texts_are_found_next_to_what_is_bundled() {
         "{told}"
     );
 }
+
+#[test]
+fn an_origin_that_no_browser_sends_is_refused_at_once() {
+    for origin in ["*", "https://app.example/", "app.example"] {
+        let output = call(&["--allow-origin", origin, "--check"]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains("--allow-origin") && told.contains("origin"),
+            "{told}"
+        );
+    }
+}

@@ -29,6 +29,7 @@ pub(crate) use self::sessions::PRIMING;
 use self::sessions::Sessions;
 use crate::cli::ServeArgs;
 use crate::knowledge::Knowledge;
+use crate::origin::usual;
 
 /// The service of MCP, and what lives as long as the server.
 #[derive(Debug)]
@@ -117,17 +118,16 @@ impl std::fmt::Debug for Tasks {
 
 /// rmcp takes an origin without a port for any port, and browsers for the usual one.
 fn with_port(origin: &str) -> String {
-    let usual = match origin.split_once("://") {
-        Some(("http", host)) if !has_port(host) => ":80",
-        Some(("https", host)) if !has_port(host) => ":443",
-        _ => "",
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return origin.to_owned();
     };
-    format!("{origin}{usual}")
-}
-
-fn has_port(host: &str) -> bool {
-    let after = host.rsplit_once(':').map(|(_, port)| port);
-    after.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']'));
+    match usual(scheme) {
+        Some(port) if !has_port => format!("{origin}:{port}"),
+        _ => origin.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +141,8 @@ mod tests {
             ("http://localhost", "http://localhost:80"),
             ("http://localhost:6274", "http://localhost:6274"),
             ("http://[::1]", "http://[::1]:80"),
-            ("null", "null"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+            ("chrome-extension://abc", "chrome-extension://abc"),
         ] {
             assert_eq!(with_port(origin), meant);
         }
