@@ -14,7 +14,7 @@ use crate::store::Store;
 const NO_DATABASE: &str = "ingest needs --database-url: the embedded store lives in the process; start the server \
                            with --papers PATH instead";
 
-/// Brings people's own texts into the database.
+/// Brings people's own texts into the database. Exits with 2 if there was nothing that could be used.
 ///
 /// # Errors
 /// Where nothing can be read, and where the model or the database fails.
@@ -27,11 +27,8 @@ pub async fn ingest(args: IngestArgs) -> Result<ExitCode, Box<dyn Error + Send +
     drop(progress);
     // Once the papers are in, since an index takes longer to keep than to make.
     store.ensure_index().await?;
-    println!(
-        "{} added, {} unchanged, {} skipped",
-        summary.added, summary.unchanged, summary.skipped
-    );
-    Ok(ExitCode::SUCCESS)
+    println!("{summary}");
+    Ok(ExitCode::from(summary.exit_code()))
 }
 
 /// Shows what is found.
