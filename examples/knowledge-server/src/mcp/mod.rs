@@ -14,6 +14,7 @@ mod answers;
 mod call;
 mod events;
 mod papers;
+mod places;
 mod sessions;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tower_lifeline::{Deadline, Reporter};
 
 use self::papers::Papers;
+use self::places::Places;
 pub(crate) use self::sessions::PRIMING;
 use self::sessions::Sessions;
 use crate::cli::ServeArgs;
@@ -46,11 +48,15 @@ pub(crate) struct Mcp {
 pub(crate) struct Tasks {
     pub(crate) running: TaskManager,
     pub(crate) limit: Duration,
+    places: Places,
     reporter: Reporter,
 }
 
 /// A question has two thousand characters, and a request some headers of JSON around it.
 const MOST_REQUEST_BYTES: usize = 64 * 1024;
+
+/// An answer and its sources take some tens of KB, and are kept for minutes.
+const MOST_TASKS: usize = 300;
 
 /// After so long a client comes back to a stream that was closed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -78,6 +84,7 @@ impl Mcp {
             tasks: Tasks {
                 running: TaskManager::new(),
                 limit,
+                places: Places::new(MOST_TASKS),
                 reporter,
             },
             config: config.with_allowed_hosts(hosts),

@@ -1,6 +1,7 @@
 //! The tools.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{ToolCallContext, schema_for_output};
@@ -21,6 +22,7 @@ use tower_lifeline::{Deadline, SharedSeat};
 use super::Tasks;
 use super::answers::{AnswerOut, PaperOut, SearchOut, failed, fallen};
 use super::call::{Call, in_words};
+use super::places::Place;
 use crate::knowledge::{Knowledge, Sofar};
 use crate::stack::SLOW_TOOL;
 
@@ -60,7 +62,7 @@ struct GetParams {
 const MOST_PAPERS: u32 = 20;
 
 /// How long a result is kept for its client after its task could have ended.
-const KEPT: u64 = 5 * 60 * 1000;
+const KEPT: Duration = Duration::from_secs(5 * 60);
 
 /// How often a client should look.
 const POLL: u64 = 1000;
@@ -184,6 +186,7 @@ impl Papers {
         &self,
         arguments: Option<JsonObject>,
         context: RequestContext<RoleServer>,
+        (place, ttl): (Place, Duration),
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = serde_json::Value::Object(arguments.unwrap_or_default());
         let params: AskParams = match serde_json::from_value(arguments) {
@@ -194,13 +197,16 @@ impl Papers {
             return Ok(failed(wrong).into());
         }
         let seat = Call::of(SLOW_TOOL, context, &self.tasks).seat;
-        let limit = u64::try_from(self.tasks.limit.as_millis()).unwrap_or(u64::MAX);
         let options = TaskOptions::new()
-            .with_ttl_ms(limit.saturating_add(KEPT))
+            .with_ttl_ms(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
             .with_poll_interval_ms(POLL);
         let this = self.clone();
+        let place = place.with_task();
         let task = self.tasks.running.spawn(options, move |task| {
-            Box::pin(async move { this.work(&params.question, &task, seat).await })
+            Box::pin(async move {
+                let _place = place;
+                this.work(&params.question, &task, seat).await
+            })
         });
         Ok(CallToolResponse::Task(CreateTaskResult::new(task)))
     }
@@ -253,7 +259,11 @@ impl ServerHandler for Papers {
         let capabilities = context.client_capabilities();
         let takes_tasks = capabilities.is_some_and(|capabilities| capabilities.supports_tasks());
         if takes_tasks && request.name == SLOW_TOOL {
-            return self.as_task(request.arguments, context);
+            let ttl = self.tasks.limit.saturating_add(KEPT);
+            // Where too many are kept it is answered as it would be to a client that knows no tasks.
+            if let Some(place) = self.tasks.places.take(ttl) {
+                return self.as_task(request.arguments, context, (place, ttl));
+            }
         }
         let call = ToolCallContext::new(self, request, context);
         self.tools.call(call).await
