@@ -24,6 +24,7 @@ use super::answers::{AnswerOut, PaperOut, SearchOut, failed, fallen};
 use super::call::{Call, in_words};
 use super::places::Place;
 use crate::knowledge::{Knowledge, Sofar};
+use crate::paper::LONGEST_ID;
 use crate::stack::SLOW_TOOL;
 
 /// Whoever answers the calls. Cheap to clone.
@@ -55,7 +56,7 @@ struct AskParams {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct GetParams {
     /// The id of the paper, as search_papers tells it.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = 1, max = LONGEST_ID))]
     id: String,
 }
 
@@ -150,7 +151,7 @@ impl Papers {
         Parameters(params): Parameters<GetParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
-        if let Err(wrong) = check("id", &params.id, 500) {
+        if let Err(wrong) = check("id", &params.id, LONGEST_ID) {
             return Ok(failed(wrong));
         }
         let call = Call::of("get_paper", context, &self.tasks);
