@@ -96,7 +96,7 @@ async fn without_sessions_whoever_leaves_has_cancelled() {
         } else {
             call.abort();
         }
-        server.until_seats(0.0, Duration::from_secs(2)).await;
+        server.until_seats(0.0, Duration::from_secs(5)).await;
     }
 }
 
@@ -116,7 +116,7 @@ async fn in_a_session_whoever_leaves_has_not_cancelled() {
     // While everything is taken.
     let back = tokio::spawn(Heard::of(session.resume(&heard.last_id).await));
     session.cancel(7).await;
-    server.until_seats(0.0, Duration::from_secs(2)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
     let rest = timeout(Duration::from_secs(1), back)
         .await
         .expect("nothing more will come");
