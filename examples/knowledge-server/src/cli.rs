@@ -1,13 +1,15 @@
 //! The command line: what can be said, and what holds when nothing is said.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use tower_lifeline::platform::Chain;
 
 use crate::fault::Fault;
+use crate::origin::origin;
 
 /// A knowledge base of papers behind MCP.
 #[derive(Debug, Parser)]
@@ -88,6 +90,7 @@ pub struct ServeArgs {
         long = "allow-origin",
         env = "ALLOW_ORIGINS",
         value_delimiter = ',',
+        value_parser = origin,
         value_name = "ORIGIN"
     )]
     pub allow_origins: Vec<String>,
@@ -176,6 +179,23 @@ pub struct LimitArgs {
     pub drain: Option<Duration>,
 }
 
+/// The command line, to which a variable of the environment that is empty is one that is not set: so they are left
+/// by compose files and by platforms that have no way to take one back.
+#[must_use]
+pub fn command() -> clap::Command {
+    let heard = |argument: Arg| match argument.get_env().is_some_and(is_empty) {
+        true => argument.env(None::<&'static str>),
+        false => argument,
+    };
+    Cli::command()
+        .mut_args(heard)
+        .mut_subcommands(|command| command.mut_args(heard))
+}
+
+fn is_empty(variable: &OsStr) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value.is_empty())
+}
+
 /// A duration with its unit: `350ms`, `15s`, `2m`, `1h`.
 ///
 /// # Errors
@@ -195,13 +215,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_flags_do_not_contradict_one_another() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

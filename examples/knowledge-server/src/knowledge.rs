@@ -163,6 +163,29 @@ impl Knowledge {
     }
 }
 
+// === impl KnowledgeError ===
+
+impl KnowledgeError {
+    /// Who failed and how, as one of few fixed words: a label of a figure.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Embed(EmbedError::Expired(_)) => "embed_expired",
+            Self::Embed(_) => "embed_failed",
+            Self::Store(StoreError::Expired { .. }) => "store_expired",
+            Self::Store(StoreError::Unavailable(_)) => "store_unavailable",
+            Self::Store(_) => "store_failed",
+            Self::Model { error, .. } => match error {
+                ModelError::Busy { .. } => "model_busy",
+                ModelError::Expired { .. } => "model_expired",
+                ModelError::Unreachable(_) => "model_unreachable",
+                ModelError::BrokeOff(_) | ModelError::EndedEarly => "model_broke_off",
+                ModelError::Refused { .. } => "model_refused",
+                _ => "model_failed",
+            },
+        }
+    }
+}
+
 impl fmt::Debug for Knowledge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Knowledge")

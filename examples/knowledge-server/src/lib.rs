@@ -20,3 +20,4 @@ mod figures;
 mod mcp;
 mod notice;
 mod open;
+mod origin;

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
-use knowledge_server::cli::{Cli, Command};
+use clap::FromArgMatches;
+use knowledge_server::cli::{self, Cli, Command};
 use knowledge_server::{server, shell};
 use tracing_subscriber::EnvFilter;
 
@@ -20,7 +20,9 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    run(Cli::parse()).await.unwrap_or_else(|error| {
+    let arguments = cli::command().get_matches();
+    let parsed = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
+    run(parsed).await.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE
     })

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_lifeline::Deadline;
+use tower_lifeline::{Deadline, Reporter};
 
 use crate::cli::{EmbedArgs, LimitArgs, ServeArgs};
 use crate::embed::Embedder;
@@ -26,14 +26,17 @@ const START: Duration = Duration::from_secs(30);
 const EMBED: Duration = Duration::from_secs(10);
 
 /// Everything that the tools need.
-pub(crate) async fn knowledge(args: &ServeArgs) -> Result<Knowledge, Box<dyn Error + Send + Sync>> {
+pub(crate) async fn knowledge(
+    args: &ServeArgs,
+    reporter: &Reporter,
+) -> Result<Knowledge, Box<dyn Error + Send + Sync>> {
     let faults = Faults::new(args.faults.clone());
-    let embedder = embedder(&args.embed).await?;
+    let embedder = embedder(&args.embed, reporter).await?;
     let store = store(args, &*embedder, &faults).await?;
     Ok(Knowledge {
         store,
         embedder,
-        answerer: answerer(args)?,
+        answerer: answerer(args, reporter)?,
         limits: steps(&args.limits),
         passages: args.limits.passages as usize,
         faults,
@@ -41,12 +44,15 @@ pub(crate) async fn knowledge(args: &ServeArgs) -> Result<Knowledge, Box<dyn Err
 }
 
 /// The model that embeds, or what is built in.
-pub(crate) async fn embedder(args: &EmbedArgs) -> Result<Arc<dyn Embedder>, Box<dyn Error + Send + Sync>> {
+pub(crate) async fn embedder(
+    args: &EmbedArgs,
+    reporter: &Reporter,
+) -> Result<Arc<dyn Embedder>, Box<dyn Error + Send + Sync>> {
     let (Some(url), Some(model)) = (&args.embed_url, &args.embed_model) else {
         return Ok(Arc::new(Builtin::new()));
     };
     let endpoint = Endpoint::new(url, model, ApiKey::from_env("EMBED_API_KEY"))?;
-    let embedder = RemoteEmbedder::connect(endpoint, Deadline::after(START)).await?;
+    let embedder = RemoteEmbedder::connect(endpoint, Deadline::after(START), reporter).await?;
     Ok(Arc::new(embedder))
 }
 
@@ -94,12 +100,13 @@ async fn memory(
     Ok(Arc::new(store))
 }
 
-fn answerer(args: &ServeArgs) -> Result<Arc<dyn Answerer>, ModelError> {
+fn answerer(args: &ServeArgs, reporter: &Reporter) -> Result<Arc<dyn Answerer>, ModelError> {
     let (Some(url), Some(model)) = (&args.llm_url, &args.llm_model) else {
         return Ok(Arc::new(Extractive::new()));
     };
     let endpoint = Endpoint::new(url, model, ApiKey::from_env("LLM_API_KEY"))?;
-    Ok(Arc::new(ChatModel::new(endpoint, model_limits(&args.limits))?))
+    let model = ChatModel::new(endpoint, model_limits(&args.limits), reporter)?;
+    Ok(Arc::new(model))
 }
 
 fn model_limits(args: &LimitArgs) -> ModelLimits {

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// In bytes. An id is a name, not a text: databases index it.
+pub(crate) const LONGEST_ID: usize = 512;
+
 /// A paper, as it stands in a line of JSON Lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(

@@ -12,10 +12,10 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
-use tower_lifeline::Lifeline;
+use tokio::time::{Instant, timeout};
 use tower_lifeline::platform::Severity;
 use tower_lifeline::serve::ServeHandle;
+use tower_lifeline::{Lifeline, Reporter};
 
 use crate::cli::ServeArgs;
 use crate::figures::{self, Figures};
@@ -30,7 +30,7 @@ struct Probed {
     server: OnceLock<ServeHandle>,
 }
 
-/// How long what outlived its connection has to let go of its seats once the server has ended.
+/// How long what outlived its connection has to let go of its seats once it was told to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Serves until it is told to stop, or only checks whether it could.
@@ -39,15 +39,16 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Where the limits contradict one another, and where the store, a model or the address cannot be had.
 pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     if args.check {
-        return Ok(check(&stack::lifeline(&args)?));
+        return Ok(check(&stack::lifeline(&args, &Reporter::silent())?));
     }
     let page = figures::install()?;
-    let lifeline = stack::lifeline(&args)?;
+    let reporter = stack::reporter();
+    let lifeline = stack::lifeline(&args, &reporter)?;
     let listener = TcpListener::bind(args.bind)
         .await
         .map_err(|error| format!("{} cannot be listened on: {error}", args.bind))?;
-    let knowledge = Arc::new(open::knowledge(&args).await?);
-    let mcp = Mcp::new(knowledge.clone(), &args);
+    let knowledge = Arc::new(open::knowledge(&args, &reporter).await?);
+    let mcp = Mcp::new(knowledge.clone(), &args, reporter);
     let probed = Arc::new(Probed {
         knowledge: knowledge.clone(),
         figures: Figures::new(page, &lifeline.gate())?,
@@ -56,14 +57,24 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Syn
     let routes = routes(probed.clone()).route_service(stack::MCP, mcp.service());
     let app = stack::around(routes, &lifeline, &args)?;
     let address = listener.local_addr()?;
-    let server = lifeline.serve(listener, app).with_shutdown(told_to_stop()?);
+    let (stop, told) = (told_to_stop()?, Arc::new(OnceLock::new()));
+    let since = told.clone();
+    let server = lifeline.serve(listener, app).with_shutdown(async move {
+        stop.await;
+        since.get_or_init(Instant::now);
+    });
     probed.server.get_or_init(|| server.handle());
     println!("papers:  {}", knowledge.store.describe());
     println!("answers: {}", knowledge.author());
     println!("listening on http://{address}{}", stack::MCP);
     let drained = server.await;
+    // What has outlived its connection has what the others had.
+    let left = told.get().map_or(Duration::ZERO, |told: &Instant| {
+        lifeline.server().drain_bound().saturating_sub(told.elapsed())
+    });
+    let ended = timeout(left, lifeline.gate().close()).await.is_ok();
     mcp.stop();
-    let idle = timeout(LAST_WORDS, lifeline.gate().drained()).await.is_ok();
+    let idle = ended || timeout(LAST_WORDS, lifeline.gate().drained()).await.is_ok();
     tracing::info!(
         connections = drained.connections,
         cut = drained.cut,

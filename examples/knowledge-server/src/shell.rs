@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use tower_lifeline::Deadline;
+use tower_lifeline::{Deadline, Reporter};
 
 use crate::cli::{IngestArgs, SearchArgs};
 use crate::embed::builtin::Builtin;
@@ -14,24 +14,21 @@ use crate::store::Store;
 const NO_DATABASE: &str = "ingest needs --database-url: the embedded store lives in the process; start the server \
                            with --papers PATH instead";
 
-/// Brings people's own texts into the database.
+/// Brings people's own texts into the database. Exits with 2 if there was nothing that could be used.
 ///
 /// # Errors
 /// Where nothing can be read, and where the model or the database fails.
 pub async fn ingest(args: IngestArgs) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let url = args.database_url.as_deref().ok_or(NO_DATABASE)?;
-    let embedder = open::embedder(&args.embed).await?;
+    let embedder = open::embedder(&args.embed, &Reporter::log()).await?;
     let store = open::database(url, None, &*embedder).await?;
     let mut progress = Progress::new();
     let summary = ingest::run(&args.path, Limits::default(), &*embedder, &store, &mut progress).await?;
     drop(progress);
     // Once the papers are in, since an index takes longer to keep than to make.
     store.ensure_index().await?;
-    println!(
-        "{} added, {} unchanged, {} skipped",
-        summary.added, summary.unchanged, summary.skipped
-    );
-    Ok(ExitCode::SUCCESS)
+    println!("{summary}");
+    Ok(ExitCode::from(summary.exit_code()))
 }
 
 /// Shows what is found.

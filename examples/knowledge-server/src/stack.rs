@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, Request, Response, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use axum::middleware;
 use tower::ServiceBuilder;
 use tower_http::cors::CorsLayer;
@@ -22,6 +22,7 @@ use tracing::Span;
 
 use crate::cli::{LimitArgs, ServeArgs};
 use crate::figures;
+use crate::mcp::PRIMING;
 use crate::notice::{self, Notice};
 
 /// Where MCP is served.
@@ -36,18 +37,22 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 /// The tool whose answers take long.
 pub(crate) const SLOW_TOOL: &str = "ask_papers";
 
-/// The stack of tower-lifeline, from what was said on the command line. Its figures go to the recorder that is
-/// installed by then.
+/// Who hears of whatever runs out of its limits: the log, and the recorder of figures that is installed by then.
+#[must_use]
+pub fn reporter() -> Reporter {
+    Reporter::to(EventMetrics::new().and(Reporter::log()))
+}
+
+/// The stack of tower-lifeline, from what was said on the command line.
 ///
 /// # Errors
 /// Refuses limits that contradict one another.
-pub fn lifeline(args: &ServeArgs) -> Result<Lifeline, ConfigError> {
+pub fn lifeline(args: &ServeArgs, reporter: &Reporter) -> Result<Lifeline, ConfigError> {
     let (chain, limits) = (&args.behind, &args.limits);
     let wait = queue_wait(chain, limits);
-    let reporter = Reporter::to(EventMetrics::new().and(Reporter::log()));
     let mut builder = Lifeline::behind(chain.clone())
         .reporter(reporter.clone()) // nobody sees it coming
-        .gate(gate(limits, wait, reporter)?) // overload: everybody waits, nobody is served
+        .gate(gate(limits, wait, reporter.clone())?) // overload: everybody waits, nobody is served
         .progress(Progress::for_tools([SLOW_TOOL])) // clients whose own timers hear nothing of comments
         .expecting(expected(args, wait)); // limits that fail behind the platforms in front
     if let Some(total) = limits.request_limit {
@@ -89,7 +94,7 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
         .layer(MetricsLayer::new())
         // a drain that waits for streams without an end
         .map_request(move |mut request: axum::extract::Request| {
-            if request.method() == Method::GET {
+            if request.method() == Method::GET && !waits_for_an_answer(request.headers()) {
                 request.extensions_mut().insert(goodbye);
             }
             request
@@ -154,7 +159,7 @@ fn expected(args: &ServeArgs, wait: Duration) -> Setup {
     setup
 }
 
-/// Streams that clients listen on have nothing to lose when the server stops.
+/// Streams that clients listen on, and that no call answers on, have nothing to lose when the server stops.
 fn until_goodbye(chain: &Chain) -> Result<HeartbeatSettings, ConfigError> {
     let derived = chain.derived();
     HeartbeatSettings::builder()
@@ -199,6 +204,12 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers(asked.into_iter().chain(OURS).collect::<Vec<_>>())
         .expose_headers(told)
+}
+
+/// Whoever goes on from an event of a call. A stream that no call owns begins with an event of its own name.
+fn waits_for_an_answer(headers: &HeaderMap) -> bool {
+    let last = headers.get("last-event-id");
+    last.is_some_and(|last| last.as_bytes() != PRIMING.as_bytes())
 }
 
 /// No query and no header but the id: there may be secrets in them.

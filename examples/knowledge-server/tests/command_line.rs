@@ -47,3 +47,45 @@ fn own_texts_are_found_next_to_what_is_bundled() {
         "{told}"
     );
 }
+
+#[test]
+fn an_origin_that_no_browser_sends_is_refused_at_once() {
+    for origin in ["*", "https://app.example/", "app.example"] {
+        let output = call(&["--allow-origin", origin, "--check"]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains("--allow-origin") && told.contains("origin"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_is_none() {
+    let names = [
+        "ALLOW_HOSTS",
+        "ALLOW_ORIGINS",
+        "BEHIND",
+        "BIND",
+        "DATABASE_URL",
+        "EMBED_URL",
+        "FAULT",
+        "LLM_MODEL",
+        "LLM_URL",
+    ];
+    let run = |value: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_knowledge-server"));
+        let command = command.envs(names.map(|name| (name, value))).args(arguments);
+        command.output().unwrap()
+    };
+    for arguments in [&["--check"][..], &["serve", "--check"]] {
+        let output = run("", arguments);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(told, "ok: behind direct\n", "{output:?}");
+    }
+    let output = run("", &["ingest", "."]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("ingest needs --database-url"), "{told}");
+    assert_eq!(run("no such thing", &["--check"]).status.code(), Some(2));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tower_lifeline::{Deadline, GateLimits, PhaseLimits};
+use tower_lifeline::{Deadline, GateLimits, PhaseLimits, Reporter};
 
 use super::{EmbedError, Embedder};
 use crate::model::{Endpoint, ModelError, Upstream, read};
@@ -51,11 +51,16 @@ const SEATS: u32 = 4;
 // === impl RemoteEmbedder ===
 
 impl RemoteEmbedder {
-    /// Asks the model at `endpoint` for one vector, and so learns how many dimensions it has.
+    /// Asks the model at `endpoint` for one vector, and so learns how many dimensions it has. `reporter`
+    /// hears of waits that took too long.
     ///
     /// # Errors
     /// See [`EmbedError`].
-    pub async fn connect(endpoint: Endpoint, deadline: Deadline) -> Result<Self, EmbedError> {
+    pub async fn connect(
+        endpoint: Endpoint,
+        deadline: Deadline,
+        reporter: &Reporter,
+    ) -> Result<Self, EmbedError> {
         let wrong = |error: tower_lifeline::ConfigError| EmbedError::Failed(error.to_string());
         let phases = PhaseLimits::builder()
             .connect(CONNECT)
@@ -67,7 +72,7 @@ impl RemoteEmbedder {
             .build()
             .map_err(wrong)?;
         let phases = phases.build().map_err(wrong)?;
-        let upstream = Upstream::new(endpoint, phases, gate, "embedder").map_err(failed)?;
+        let upstream = Upstream::new(endpoint, phases, gate, "embedder", reporter).map_err(failed)?;
         let mut embedder = Self {
             upstream,
             dimensions: 0,

@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::Item;
 use super::report::Place;
-use crate::paper::Paper;
-
-/// An id is a name, not a text: databases index it.
-const LONGEST_ID: usize = 512;
+use crate::paper::{LONGEST_ID, Paper};
 
 const BOM: &[u8] = "\u{feff}".as_bytes();
 

@@ -1,10 +1,11 @@
 //! What tools answer: structured, and as text for whoever reads no structure.
 
+use metrics::counter;
 use rmcp::model::{CallToolResult, ContentBlock};
 use rmcp::schemars::{self, JsonSchema};
 use serde::Serialize;
 
-use crate::knowledge::Answer;
+use crate::knowledge::{Answer, KnowledgeError};
 use crate::paper::Paper;
 use crate::store::Hit;
 
@@ -91,7 +92,8 @@ impl From<Paper> for PaperOut {
 // === impl SearchOut ===
 
 impl SearchOut {
-    pub(super) fn result(hits: Vec<Hit>) -> CallToolResult {
+    pub(super) fn result(mut hits: Vec<Hit>) -> CallToolResult {
+        hits.iter_mut().for_each(|hit| cut(&mut hit.paper.summary));
         let texts: Vec<String> = hits.iter().map(|hit| in_full(&hit.paper)).collect();
         let text = match texts.is_empty() {
             true => "Nothing was found.".to_owned(),
@@ -133,6 +135,28 @@ pub(super) fn failed(text: impl Into<String>) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text.into())])
 }
 
+/// What the store or a model did wrong: the client reads it, and the operator hears of it.
+pub(super) fn fallen(tool: &'static str, error: &KnowledgeError) -> CallToolResult {
+    let kind = error.kind();
+    // Without what the model said until then, which is its reader's.
+    match error {
+        KnowledgeError::Model { error, .. } => tracing::warn!(tool, kind, %error, "the call failed"),
+        other => tracing::warn!(tool, kind, error = %other, "the call failed"),
+    }
+    counter!("tool_failures_total", "tool" => tool, "kind" => kind).increment(1);
+    failed(error.to_string())
+}
+
+/// In characters. Twenty of them are read by a model; get_paper shows the whole.
+const LONGEST_SUMMARY: usize = 2000;
+
+fn cut(summary: &mut String) {
+    if let Some((end, _)) = summary.char_indices().nth(LONGEST_SUMMARY) {
+        summary.truncate(end);
+        summary.push('…');
+    }
+}
+
 fn both(structured: &impl Serialize, text: String) -> CallToolResult {
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
     // What cannot be written as JSON has its text.
@@ -153,4 +177,23 @@ fn in_full(paper: &Paper) -> String {
         text = format!("{text}\n{url}");
     }
     format!("{text}\n{}", paper.summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_a_search_have_a_bound() {
+        for (length, kept) in [
+            (0, 0),
+            (LONGEST_SUMMARY, LONGEST_SUMMARY),
+            (90_000, LONGEST_SUMMARY + 1),
+        ] {
+            let mut summary = "é".repeat(length);
+            cut(&mut summary);
+            assert_eq!(summary.chars().count(), kept);
+            assert_eq!(summary.ends_with('…'), kept > LONGEST_SUMMARY);
+        }
+    }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower_lifeline::{Deadline, SharedSeat};
 use tracing::{Instrument, Span};
 
+use super::Tasks;
 use crate::knowledge::Sofar;
 use crate::stack::REQUEST_ID;
 
@@ -34,14 +35,15 @@ const BETWEEN_NEWS: Duration = Duration::from_millis(250);
 // === impl Call ===
 
 impl Call {
-    /// A call of a session may take `outliving`, since its client can come back; any other what its request may.
-    pub(super) fn of(tool: &'static str, context: RequestContext<RoleServer>, outliving: Duration) -> Self {
+    /// A call of a session may take as long as a task, since its client can come back; any other what its request
+    /// may.
+    pub(super) fn of(tool: &'static str, context: RequestContext<RoleServer>, tasks: &Tasks) -> Self {
         let parts = context.extensions.get::<Parts>();
         let of_session = context.meta.protocol_version().is_none()
             && parts.is_some_and(|parts| parts.headers.contains_key("mcp-session-id"));
         let deadline = match parts.and_then(|parts| parts.extensions.get::<Deadline>()) {
             Some(deadline) if !of_session => deadline.clone(),
-            _ => Deadline::after(outliving),
+            _ => tasks.deadline(),
         };
         let id = parts.and_then(|parts| parts.headers.get(REQUEST_ID)?.to_str().ok());
         let span = tracing::info_span!("tool", tool, id);

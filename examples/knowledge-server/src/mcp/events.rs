@@ -1,6 +1,6 @@
 //! `Events`: what streams have said, for clients who come back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -99,6 +99,14 @@ impl Events {
                 stream.news.send_replace(());
             }
         }
+    }
+
+    /// The sessions that have a call under way.
+    pub(super) fn busy(&self) -> HashSet<SessionId> {
+        let kept = self.kept();
+        let under_way = kept.streams.values().filter(|stream| !stream.is_over);
+        let owners = under_way.filter_map(|stream| stream.owner.as_ref());
+        owners.map(|(session, _)| session.clone()).collect()
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -14,6 +14,7 @@ mod answers;
 mod call;
 mod events;
 mod papers;
+mod places;
 mod sessions;
 
 use std::sync::Arc;
@@ -22,11 +23,15 @@ use std::time::Duration;
 use rmcp::task_manager::TaskManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
+use tower_lifeline::{Deadline, Reporter};
 
 use self::papers::Papers;
+use self::places::Places;
+pub(crate) use self::sessions::PRIMING;
 use self::sessions::Sessions;
 use crate::cli::ServeArgs;
 use crate::knowledge::Knowledge;
+use crate::origin::usual;
 
 /// The service of MCP, and what lives as long as the server.
 #[derive(Debug)]
@@ -43,10 +48,15 @@ pub(crate) struct Mcp {
 pub(crate) struct Tasks {
     pub(crate) running: TaskManager,
     pub(crate) limit: Duration,
+    places: Places,
+    reporter: Reporter,
 }
 
 /// A question has two thousand characters, and a request some headers of JSON around it.
 const MOST_REQUEST_BYTES: usize = 64 * 1024;
+
+/// An answer and its sources take some tens of KB, and are kept for minutes.
+const MOST_TASKS: usize = 300;
 
 /// After so long a client comes back to a stream that was closed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -54,7 +64,7 @@ const RETRY: Duration = Duration::from_secs(1);
 // === impl Mcp ===
 
 impl Mcp {
-    pub(crate) fn new(knowledge: Arc<Knowledge>, args: &ServeArgs) -> Self {
+    pub(crate) fn new(knowledge: Arc<Knowledge>, args: &ServeArgs, reporter: Reporter) -> Self {
         let end = CancellationToken::new();
         let origins = args.allow_origins.iter().map(|origin| with_port(origin));
         let config = StreamableHttpServerConfig::default()
@@ -74,6 +84,8 @@ impl Mcp {
             tasks: Tasks {
                 running: TaskManager::new(),
                 limit,
+                places: Places::new(MOST_TASKS),
+                reporter,
             },
             config: config.with_allowed_hosts(hosts),
             end,
@@ -95,28 +107,34 @@ impl Mcp {
 
 // === impl Tasks ===
 
+impl Tasks {
+    /// That of a call which begins now. The stack tells of the deadlines of requests, and knows nothing of these.
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline::after(self.limit).with_reporter(self.reporter.clone())
+    }
+}
+
 impl std::fmt::Debug for Tasks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tasks")
             .field("running", &self.running.running_task_count())
             .field("limit", &self.limit)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 /// rmcp takes an origin without a port for any port, and browsers for the usual one.
 fn with_port(origin: &str) -> String {
-    let usual = match origin.split_once("://") {
-        Some(("http", host)) if !has_port(host) => ":80",
-        Some(("https", host)) if !has_port(host) => ":443",
-        _ => "",
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return origin.to_owned();
     };
-    format!("{origin}{usual}")
-}
-
-fn has_port(host: &str) -> bool {
-    let after = host.rsplit_once(':').map(|(_, port)| port);
-    after.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']'));
+    match usual(scheme) {
+        Some(port) if !has_port => format!("{origin}:{port}"),
+        _ => origin.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +148,8 @@ mod tests {
             ("http://localhost", "http://localhost:80"),
             ("http://localhost:6274", "http://localhost:6274"),
             ("http://[::1]", "http://[::1]:80"),
-            ("null", "null"),
+            ("http://[::1]:3000", "http://[::1]:3000"),
+            ("chrome-extension://abc", "chrome-extension://abc"),
         ] {
             assert_eq!(with_port(origin), meant);
         }

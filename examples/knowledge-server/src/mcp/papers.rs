@@ -1,6 +1,7 @@
 //! The tools.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::{ToolCallContext, schema_for_output};
@@ -19,9 +20,11 @@ use tokio::sync::watch;
 use tower_lifeline::{Deadline, SharedSeat};
 
 use super::Tasks;
-use super::answers::{AnswerOut, PaperOut, SearchOut, failed};
+use super::answers::{AnswerOut, PaperOut, SearchOut, failed, fallen};
 use super::call::{Call, in_words};
+use super::places::Place;
 use crate::knowledge::{Knowledge, Sofar};
+use crate::paper::LONGEST_ID;
 use crate::stack::SLOW_TOOL;
 
 /// Whoever answers the calls. Cheap to clone.
@@ -53,14 +56,14 @@ struct AskParams {
 #[derive(Debug, Deserialize, JsonSchema)]
 struct GetParams {
     /// The id of the paper, as search_papers tells it.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = 1, max = LONGEST_ID))]
     id: String,
 }
 
 const MOST_PAPERS: u32 = 20;
 
 /// How long a result is kept for its client after its task could have ended.
-const KEPT: u64 = 5 * 60 * 1000;
+const KEPT: Duration = Duration::from_secs(5 * 60);
 
 /// How often a client should look.
 const POLL: u64 = 1000;
@@ -103,13 +106,18 @@ impl Papers {
                 params.limit
             )));
         }
-        let call = Call::of("search_papers", context, self.tasks.limit);
+        let call = Call::of("search_papers", context, &self.tasks);
         let deadline = call.deadline.clone();
-        let found = self
-            .knowledge
-            .search(&params.query, params.limit as usize, &deadline);
-        let found = call.run(found).await?;
-        Ok(found.map_or_else(|error| failed(error.to_string()), SearchOut::result))
+        call.run(async {
+            let found = self
+                .knowledge
+                .search(&params.query, params.limit as usize, &deadline);
+            match found.await {
+                Ok(hits) => SearchOut::result(hits),
+                Err(error) => fallen("search_papers", &error),
+            }
+        })
+        .await
     }
 
     #[tool(
@@ -126,7 +134,7 @@ impl Papers {
         if let Err(wrong) = check("question", &params.question, 2000) {
             return Ok(failed(wrong));
         }
-        let call = Call::of(SLOW_TOOL, context, self.tasks.limit);
+        let call = Call::of(SLOW_TOOL, context, &self.tasks);
         let deadline = call.deadline.clone();
         let (sofar, heard) = watch::channel(Sofar::default());
         call.run_telling(heard, self.answer(&params.question, &deadline, &sofar))
@@ -143,21 +151,22 @@ impl Papers {
         Parameters(params): Parameters<GetParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResult, ErrorData> {
-        if let Err(wrong) = check("id", &params.id, 500) {
+        if let Err(wrong) = check("id", &params.id, LONGEST_ID) {
             return Ok(failed(wrong));
         }
-        let call = Call::of("get_paper", context, self.tasks.limit);
+        let call = Call::of("get_paper", context, &self.tasks);
         let deadline = call.deadline.clone();
-        Ok(
-            match call.run(self.knowledge.paper(&params.id, &deadline)).await? {
+        call.run(async {
+            match self.knowledge.paper(&params.id, &deadline).await {
                 Ok(Some(paper)) => PaperOut::result(paper),
                 Ok(None) => failed(format!(
                     "there is no paper {:?}: search_papers tells the ids of those that there are",
                     params.id
                 )),
-                Err(error) => failed(error.to_string()),
-            },
-        )
+                Err(error) => fallen("get_paper", &error),
+            }
+        })
+        .await
     }
 
     async fn answer(
@@ -168,7 +177,7 @@ impl Papers {
     ) -> CallToolResult {
         let answer = self.knowledge.ask(question, deadline, sofar).await;
         answer.map_or_else(
-            |error| failed(error.to_string()),
+            |error| fallen(SLOW_TOOL, &error),
             |answer| AnswerOut::result(answer, self.knowledge.author()),
         )
     }
@@ -178,6 +187,7 @@ impl Papers {
         &self,
         arguments: Option<JsonObject>,
         context: RequestContext<RoleServer>,
+        (place, ttl): (Place, Duration),
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = serde_json::Value::Object(arguments.unwrap_or_default());
         let params: AskParams = match serde_json::from_value(arguments) {
@@ -187,14 +197,17 @@ impl Papers {
         if let Err(wrong) = check("question", &params.question, 2000) {
             return Ok(failed(wrong).into());
         }
-        let seat = Call::of(SLOW_TOOL, context, self.tasks.limit).seat;
-        let limit = u64::try_from(self.tasks.limit.as_millis()).unwrap_or(u64::MAX);
+        let seat = Call::of(SLOW_TOOL, context, &self.tasks).seat;
         let options = TaskOptions::new()
-            .with_ttl_ms(limit.saturating_add(KEPT))
+            .with_ttl_ms(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
             .with_poll_interval_ms(POLL);
         let this = self.clone();
+        let place = place.with_task();
         let task = self.tasks.running.spawn(options, move |task| {
-            Box::pin(async move { this.work(&params.question, &task, seat).await })
+            Box::pin(async move {
+                let _place = place;
+                this.work(&params.question, &task, seat).await
+            })
         });
         Ok(CallToolResponse::Task(CreateTaskResult::new(task)))
     }
@@ -205,7 +218,7 @@ impl Papers {
         task: &TaskContext,
         seat: Option<SharedSeat>,
     ) -> Result<CallToolResult, TaskExit> {
-        let deadline = Deadline::after(self.tasks.limit);
+        let deadline = self.tasks.deadline();
         let (sofar, mut heard) = watch::channel(Sofar::default());
         let status = async {
             while heard.changed().await.is_ok() {
@@ -247,7 +260,11 @@ impl ServerHandler for Papers {
         let capabilities = context.client_capabilities();
         let takes_tasks = capabilities.is_some_and(|capabilities| capabilities.supports_tasks());
         if takes_tasks && request.name == SLOW_TOOL {
-            return self.as_task(request.arguments, context);
+            let ttl = self.tasks.limit.saturating_add(KEPT);
+            // Where too many are kept it is answered as it would be to a client that knows no tasks.
+            if let Some(place) = self.tasks.places.take(ttl) {
+                return self.as_task(request.arguments, context, (place, ttl));
+            }
         }
         let call = ToolCallContext::new(self, request, context);
         self.tools.call(call).await

@@ -4,7 +4,8 @@
 //! events, with a `retry:` at its beginning, the tool works on, and the client comes back with `Last-Event-ID` and
 //! gets what it has missed and all that follows.
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -15,6 +16,7 @@ use rmcp::transport::streamable_http_server::session::local::{
 use rmcp::transport::streamable_http_server::session::{
     EventStoreError, EventStream, ServerSseMessage, SessionId, SessionManager,
 };
+use tokio::time::Instant;
 
 use super::events::Events;
 
@@ -26,12 +28,14 @@ use super::events::Events;
 pub(crate) struct Sessions {
     rmcp: LocalSessionManager,
     events: Arc<Events>,
+    heard: Mutex<HashMap<SessionId, Instant>>,
+    most: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SessionsError {
-    #[error("there are {MOST} sessions")]
-    Full,
+    #[error("all {0} sessions have calls under way")]
+    Full(usize),
     #[error(transparent)]
     Rmcp(#[from] LocalSessionManagerError),
     #[error("the stream cannot be resumed: {0}")]
@@ -41,11 +45,12 @@ pub(crate) enum SessionsError {
 /// An idle session takes some tens of KB.
 const MOST: usize = 2000;
 
-/// How long a session may be idle, on top of the longest call.
+/// How long a session may be idle: without a call, before another one takes its place; with one, on top of the longest
+/// call.
 const IDLE: Duration = Duration::from_secs(300);
 
 /// The id of the first event of a stream that no call owns, which rmcp gives out.
-const PRIMING: &str = "0";
+pub(crate) const PRIMING: &str = "0";
 
 // === impl Sessions ===
 
@@ -57,7 +62,41 @@ impl Sessions {
         // A call that says nothing is no idle session.
         rmcp.session_config.keep_alive = Some(longest.saturating_add(IDLE));
         rmcp.session_config.sse_retry = Some(retry);
-        Self { rmcp, events }
+        Self {
+            rmcp,
+            events,
+            heard: Mutex::default(),
+            most: MOST,
+        }
+    }
+
+    fn heard_of(&self, id: &SessionId) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.insert(id.clone(), Instant::now());
+    }
+
+    /// Closes sessions that have no call and were idle for too long, and one more if all places are taken. Its client
+    /// is told that it is gone, and begins anew.
+    async fn make_room(&self) -> Result<(), SessionsError> {
+        let open: HashSet<SessionId> = self.rmcp.sessions.read().await.keys().cloned().collect();
+        let full = open.len() >= self.most;
+        let busy = self.events.busy();
+        let mut idle: Vec<(Instant, SessionId)> = {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.retain(|id, _| open.contains(id));
+            let free = heard.iter().filter(|(id, _)| !busy.contains(*id));
+            free.map(|(id, at)| (*at, id.clone())).collect()
+        };
+        idle.sort_unstable();
+        let old = idle.partition_point(|(at, _)| at.elapsed() > IDLE);
+        let closed = old.max(usize::from(full)).min(idle.len());
+        if full && closed == 0 {
+            return Err(SessionsError::Full(self.most));
+        }
+        for (_, id) in idle.drain(..closed) {
+            self.rmcp.close_session(&id).await?;
+        }
+        Ok(())
     }
 
     async fn standalone(&self, id: &SessionId) -> Result<EventStream, SessionsError> {
@@ -70,10 +109,10 @@ impl SessionManager for Sessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionsError> {
-        if self.rmcp.sessions.read().await.len() >= MOST {
-            return Err(SessionsError::Full);
-        }
-        Ok(self.rmcp.create_session().await?)
+        self.make_room().await?;
+        let (id, transport) = self.rmcp.create_session().await?;
+        self.heard_of(&id);
+        Ok((id, transport))
     }
 
     async fn initialize_session(
@@ -85,7 +124,12 @@ impl SessionManager for Sessions {
     }
 
     async fn has_session(&self, id: &SessionId) -> Result<bool, SessionsError> {
-        Ok(self.rmcp.has_session(id).await?)
+        let is_there = self.rmcp.has_session(id).await?;
+        // Every request asks this first.
+        if is_there {
+            self.heard_of(id);
+        }
+        Ok(is_there)
     }
 
     async fn close_session(&self, id: &SessionId) -> Result<(), SessionsError> {
@@ -145,5 +189,69 @@ impl SessionManager for Sessions {
             return self.standalone(id).await;
         }
         self.events.after(&last_event_id).map_err(SessionsError::Gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmcp::model::RequestId;
+    use rmcp::transport::streamable_http_server::session::EventStore;
+
+    use super::*;
+
+    fn sessions(most: usize) -> Sessions {
+        let mut sessions = Sessions::new(Duration::from_secs(1), Duration::from_secs(600));
+        sessions.most = most;
+        sessions
+    }
+
+    async fn is_open(sessions: &Sessions, id: &SessionId) -> bool {
+        sessions.rmcp.has_session(id).await.unwrap()
+    }
+
+    /// A call that has said something and not ended.
+    async fn begin_call(sessions: &Sessions, id: &SessionId) {
+        let mut event = ServerSseMessage::retry(Duration::from_secs(1));
+        let name = sessions.events.store_event(id, &event).await.unwrap();
+        event.event_id = Some(name);
+        sessions
+            .events
+            .belongs(&event, &(id.clone(), RequestId::Number(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_idle_for_longest_makes_room_but_nobody_with_a_call() {
+        let sessions = sessions(3);
+        let mut open = Vec::new();
+        for _ in 0..3 {
+            open.push(sessions.create_session().await.unwrap());
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        begin_call(&sessions, &open[0].0).await;
+        // The second was heard of last.
+        assert!(sessions.has_session(&open[1].0).await.unwrap());
+        let (fourth, _transport) = sessions.create_session().await.unwrap();
+        let mut still = Vec::new();
+        for (id, _) in &open {
+            still.push(is_open(&sessions, id).await);
+        }
+        assert_eq!(still, [true, true, false]);
+        for id in [&open[1].0, &fourth] {
+            begin_call(&sessions, id).await;
+        }
+        let refused = sessions.create_session().await;
+        assert!(matches!(refused, Err(SessionsError::Full(3))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_idle_for_long_goes_while_there_is_room() {
+        let sessions = sessions(10);
+        let (idle, _transport) = sessions.create_session().await.unwrap();
+        let (at_work, _transport) = sessions.create_session().await.unwrap();
+        begin_call(&sessions, &at_work).await;
+        tokio::time::advance(IDLE + Duration::from_secs(1)).await;
+        let _third = sessions.create_session().await.unwrap();
+        assert!(!is_open(&sessions, &idle).await);
+        assert!(is_open(&sessions, &at_work).await);
     }
 }

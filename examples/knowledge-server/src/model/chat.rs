@@ -4,7 +4,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::time::Instant;
-use tower_lifeline::Deadline;
+use tower_lifeline::{Deadline, Reporter};
 
 use super::endpoint::Endpoint;
 use super::error::ModelError;
@@ -34,12 +34,12 @@ struct Request<'a> {
 // === impl ChatModel ===
 
 impl ChatModel {
-    /// The model at `endpoint`. Connects to nothing yet.
+    /// The model at `endpoint`. Connects to nothing yet. `reporter` hears of waits that took too long.
     ///
     /// # Errors
     /// [`ModelError::Settings`] where the limits make no sense.
-    pub fn new(endpoint: Endpoint, limits: ModelLimits) -> Result<Self, ModelError> {
-        let upstream = Upstream::new(endpoint, limits.phases()?, limits.gate()?, "model")?;
+    pub fn new(endpoint: Endpoint, limits: ModelLimits, reporter: &Reporter) -> Result<Self, ModelError> {
+        let upstream = Upstream::new(endpoint, limits.phases()?, limits.gate()?, "model", reporter)?;
         Ok(Self { upstream, limits })
     }
 

@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde::Serialize;
 use tower_lifeline::outgoing::reqwest::PhasedClient;
-use tower_lifeline::{AdmissionGate, Deadline, GateLimits, PhaseLimits, Seat};
+use tower_lifeline::{AdmissionGate, Deadline, GateLimits, PhaseLimits, Reporter, Seat};
 
 use super::endpoint::Endpoint;
 use super::error::ModelError;
@@ -32,6 +32,7 @@ impl Upstream {
         phases: PhaseLimits,
         gate: GateLimits,
         name: &'static str,
+        reporter: &Reporter,
     ) -> Result<Self, ModelError> {
         let wrong = |error: &dyn std::error::Error| ModelError::Settings(error.to_string());
         // Refused where there is one already, which serves as well.
@@ -39,8 +40,12 @@ impl Upstream {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         // Whoever redirects would be handed the key.
         let builder = Client::builder().redirect(Policy::none());
-        let client = PhasedClient::new(builder, phases).map_err(|error| wrong(&error))?;
-        let gate = AdmissionGate::builder(gate).name(name).build();
+        let client =
+            PhasedClient::reporting(builder, phases, reporter.clone()).map_err(|error| wrong(&error))?;
+        let gate = AdmissionGate::builder(gate)
+            .name(name)
+            .reporter(reporter.clone())
+            .build();
         Ok(Self {
             endpoint,
             client,

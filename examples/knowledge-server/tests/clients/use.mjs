@@ -54,8 +54,12 @@ const took = (Date.now() - began) / 1000;
 
 const abort = new AbortController();
 const cancelled = call("ask_papers", question, { signal: abort.signal }).catch(() => "cancelled");
-await sleep(400);
-const taken = await seats();
+began = Date.now();
+let taken = await seats();
+while (taken === 0 && Date.now() - began < 10000) {
+  await sleep(20);
+  taken = await seats();
+}
 abort.abort();
 await cancelled;
 began = Date.now();

@@ -50,8 +50,9 @@ async def everything(url: str, mode: str) -> None:
         answer = await client.call_tool("ask_papers", QUESTION, progress_callback=on_progress)
         took = time.monotonic() - began
         call = asyncio.create_task(client.call_tool("ask_papers", QUESTION))
-        await asyncio.sleep(0.4)
-        taken = seats(url)
+        began = time.monotonic()
+        while (taken := await asyncio.to_thread(seats, url)) == 0 and time.monotonic() - began < 10:
+            await asyncio.sleep(0.02)
         call.cancel()
         began = time.monotonic()
         while await asyncio.to_thread(seats, url) > 0 and time.monotonic() - began < 10:

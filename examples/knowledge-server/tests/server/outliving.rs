@@ -40,7 +40,7 @@ async fn without_a_task_such_a_call_is_lost() {
     let messages = crate::serving::messages(server.ask().send().await.unwrap()).await;
     let last = messages.last().unwrap();
     assert_eq!(last["error"]["data"]["phase"], "total", "{last}");
-    server.until_seats(0.0, Duration::from_secs(1)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_task_outlives_its_request_and_holds_its_seat() {
         words.iter().any(|words| words.contains("No language model")),
         "{words:?}"
     );
-    server.until_seats(0.0, Duration::from_secs(1)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_task_can_be_cancelled() {
     let id = begin(&server).await;
     server.until_seats(1.0, Duration::from_secs(1)).await;
     send(&server, "tasks/cancel", json!({ "taskId": id })).await;
-    server.until_seats(0.0, Duration::from_secs(1)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
     let task = send(&server, "tasks/get", json!({ "taskId": id })).await;
     assert_eq!(task["result"]["status"], "cancelled", "{task}");
     let unknown = send(&server, "tasks/get", json!({ "taskId": "none" })).await;
@@ -89,7 +89,7 @@ async fn a_stream_of_a_session_is_closed_in_time_and_resumed() {
     let began = Instant::now();
     let first = Heard::of(session.ask(7).await).await;
     let closed = began.elapsed();
-    assert!((1900..3000).contains(&closed.as_millis()), "{closed:?}");
+    assert!((1900..6000).contains(&closed.as_millis()), "{closed:?}");
     assert!(
         first.response().is_none(),
         "it ended in order, without an error: {first:?}"
@@ -102,7 +102,7 @@ async fn a_stream_of_a_session_is_closed_in_time_and_resumed() {
     let response = rest.response().expect("the response");
     assert_eq!(response["id"], 7);
     assert_eq!(response["result"]["isError"], false, "{response}");
-    server.until_seats(0.0, Duration::from_secs(1)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
 }
 
 #[tokio::test]

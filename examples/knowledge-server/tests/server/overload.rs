@@ -38,7 +38,7 @@ async fn two_hundred_at_once_are_answered_or_refused_and_counted() {
         seen[&200] >= 16 && seen[&503] >= 150 && seen[&504] >= 1,
         "{seen:?}"
     );
-    server.until_seats(0.0, Duration::from_secs(2)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
     for (status, count) in seen {
         let name = format!(r#"http_responses_total{{path="/mcp",status="{status}"}}"#);
         assert_eq!(server.figure(&name).await, f64::from(count), "{name}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::serving::{Outcome, Server};
+use crate::serving::{Heard, Outcome, Server, Session};
 
 fn check(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_knowledge-server"))
@@ -100,6 +100,37 @@ async fn whoever_is_being_served_is_served_to_the_end_when_it_stops() {
     assert!(server.ended(Duration::from_secs(8)).await.success());
     let took = began.elapsed();
     assert!(took < Duration::from_secs(8), "{took:?}");
+}
+
+#[tokio::test]
+async fn the_rest_of_an_answer_can_be_fetched_while_it_stops() {
+    let mut server = Server::start(&["--fault", "stream=1500ms", "--drain", "16s"]);
+    let session = Session::open(&server).await;
+    let first = Heard::until(session.ask(7).await, |_| true).await;
+    let rest = session.resume(&first.last_id).await;
+    server.signal("-TERM");
+    let rest = Heard::of(rest).await;
+    let response = rest.response().expect("the response");
+    assert_eq!(response["result"]["isError"], false, "{response}");
+    assert!(server.ended(Duration::from_secs(20)).await.success());
+}
+
+#[tokio::test]
+async fn a_call_that_outlived_its_connection_has_the_time_of_the_drain() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut server = Server::start_with(&["--fault", "model=6s", "--drain", "16s"], file.into());
+    let began = Instant::now();
+    let session = Session::open(&server).await;
+    drop(Heard::until(session.ask(7).await, |_| true).await);
+    server.until_seats(1.0, Duration::from_secs(5)).await;
+    server.signal("-TERM");
+    assert!(server.ended(Duration::from_secs(20)).await.success());
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(6), "it was cut after {took:?}");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("idle=true"), "{log}");
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn it_lists_asks_and_leaves_in_both_revisions() {
         let structured = answer.structured_content.unwrap();
         assert!(structured["answer"].as_str().unwrap().contains("[1]"));
         client.cancel().await.unwrap();
-        server.until_seats(0.0, Duration::from_secs(1)).await;
+        server.until_seats(0.0, Duration::from_secs(5)).await;
     }
 }
 

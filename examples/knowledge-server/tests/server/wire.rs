@@ -96,7 +96,7 @@ async fn without_sessions_whoever_leaves_has_cancelled() {
         } else {
             call.abort();
         }
-        server.until_seats(0.0, Duration::from_secs(2)).await;
+        server.until_seats(0.0, Duration::from_secs(5)).await;
     }
 }
 
@@ -116,7 +116,7 @@ async fn in_a_session_whoever_leaves_has_not_cancelled() {
     // While everything is taken.
     let back = tokio::spawn(Heard::of(session.resume(&heard.last_id).await));
     session.cancel(7).await;
-    server.until_seats(0.0, Duration::from_secs(2)).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
     let rest = timeout(Duration::from_secs(1), back)
         .await
         .expect("nothing more will come");
@@ -124,24 +124,56 @@ async fn in_a_session_whoever_leaves_has_not_cancelled() {
 }
 
 #[tokio::test]
-async fn a_step_that_hangs_ends_at_its_own_limit() {
-    for (fault, flag, told) in [
-        ("search=stall", "--search-limit", "search was given up after"),
+async fn a_step_that_hangs_ends_at_its_own_limit_and_the_operator_hears_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (fault, flag, told, kind, step) in [
+        (
+            "search=stall",
+            "--search-limit",
+            "search was given up after",
+            "store_expired",
+            "search",
+        ),
         (
             "model=stall",
             "--first-word-limit",
             "the first word of the model took longer than",
+            "model_expired",
+            "model.first_word",
         ),
         (
             "stream=stall",
             "--next-word-limit",
             "the next word of the model took longer than",
+            "model_expired",
+            "model.next_word",
         ),
     ] {
-        let server = Server::start(&["--fault", fault, flag, "400ms"]);
+        let log = folder.path().join(fault);
+        let file = std::fs::File::create(&log).unwrap();
+        let server = Server::start_with(&["--fault", fault, flag, "400ms"], file.into());
         let call = timeout(Duration::from_secs(8), server.ask().send());
         let outcome = Outcome::of(call.await.unwrap().unwrap()).await;
         assert!(outcome.text(true).contains(told), "{}", outcome.response);
-        server.until_seats(0.0, Duration::from_secs(1)).await;
+        server.until_seats(0.0, Duration::from_secs(5)).await;
+        let session = Session::open(&server).await;
+        let heard = Heard::until(session.ask(1).await, |message| message.get("id").is_some()).await;
+        assert_eq!(heard.response().unwrap()["result"]["isError"], true);
+        let failures = format!(r#"tool_failures_total{{tool="ask_papers",kind="{kind}"}}"#);
+        assert_eq!(server.figure(&failures).await, 2.0);
+        let expired = format!(r#"lifeline_outgoing_calls_total{{name="{step}",outcome="expired_limit"}}"#);
+        assert_eq!(server.figure(&expired).await, 2.0, "in a session as well");
+        let log = std::fs::read_to_string(log).unwrap();
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains("the call failed"))
+            .collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        for line in lines {
+            assert!(
+                line.contains("WARN") && line.contains(kind) && line.contains(told),
+                "{line}"
+            );
+        }
     }
 }

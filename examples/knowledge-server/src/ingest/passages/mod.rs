@@ -8,13 +8,16 @@ mod cut;
 use super::files::{Kind, Source};
 use super::reader::Item;
 use super::report::Place;
-use crate::paper::Paper;
+use crate::paper::{LONGEST_ID, Paper};
 
 /// Passages are filled up to this many bytes, about two hundred words.
 const PASSAGE: usize = 1200;
 
 /// A first line of more characters than this is no title.
 const LONGEST_TITLE: usize = 120;
+
+/// What the number of a passage takes at most, with its `#`.
+const NUMBER: usize = 12;
 
 /// A stretch of text under one heading.
 #[derive(Debug, Default)]
@@ -26,6 +29,11 @@ struct Section {
 
 /// The passages of a file, as papers. One complaint if there are none.
 pub(super) fn of(file: &Source, text: &str) -> Vec<Item> {
+    let longest = LONGEST_ID - NUMBER;
+    if file.name.len() > longest {
+        let why = format!("has a name of more than {longest} bytes, after which no passage can be called");
+        return vec![Err(Place::new(&file.path, 0).complain(why))];
+    }
     let text = text
         .strip_prefix('\u{feff}')
         .unwrap_or(text)

@@ -24,6 +24,10 @@ pub(super) const NAME: &str = "papers_embedding_hnsw";
 const STATE: &str = "SELECT i.indisvalid FROM pg_index i
     WHERE i.indexrelid = to_regclass('papers_embedding_hnsw')";
 
+/// Both of them wait for every transaction that is older, for as long as that takes: giving up leaves an index that
+/// is invalid. Whoever makes the index has a limit for all of it.
+const PATIENT: &str = "SET lock_timeout = 0";
+
 const DROP: &str = "DROP INDEX CONCURRENTLY papers_embedding_hnsw";
 
 const CREATE: &str = "CREATE INDEX CONCURRENTLY papers_embedding_hnsw
@@ -47,10 +51,11 @@ pub(super) async fn ensure(session: &Session, settings: &PgSettings) -> Result<(
     tracing::info!(index = NAME, ?state, "making the index");
     let memory = format!("SET maintenance_work_mem = '{}MB'", settings.index_memory);
     // One by one: several statements in one message are a transaction, in which nothing is concurrent.
-    let mut steps = vec![memory.as_str(), CREATE];
+    let mut steps = vec![PATIENT, memory.as_str()];
     if state == IndexState::Invalid {
-        steps.insert(0, DROP);
+        steps.push(DROP);
     }
+    steps.push(CREATE);
     for step in steps {
         let done = session.batch_execute(step).await;
         done.map_err(|error| outcome::of_session(&error))?;

@@ -1,4 +1,4 @@
-//! `Lease`: a connection out of the pool that never goes back with a statement still running.
+//! `Lease`: a connection out of the pool that never goes back with a statement, or a cancel request, under way.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use super::limit::Limit;
 use super::outcome;
 use crate::store::StoreError;
 
-/// A connection out of the pool. Dropped while a statement runs, it cancels that in the server, and goes back
-/// only once the server has said so.
+/// A connection out of the pool. Dropped while a statement runs, it cancels that in the server and is closed; its
+/// place in the pool is free only once the server has said so.
 #[derive(Debug)]
 pub(super) struct Lease<'a> {
     connection: Option<Object>,
@@ -102,42 +102,30 @@ async fn in_transaction(
 /// How long the first cancel request is given; each further one has twice as long.
 const FIRST_REQUEST: Duration = Duration::from_millis(20);
 
-/// Cancels what runs, and gives the connection back to the pool if that worked.
+/// Cancels what runs, and closes the connection: a request that arrives late would end the statement of whoever has
+/// the connection next. Until the server has ended the statement, or the time is up, it counts as one of the pool's.
 async fn cancel(connection: Object, what: &'static str, limit: Duration) {
     match tokio::time::timeout(limit, until_idle(&connection)).await {
         Ok(Ok(())) => tracing::debug!(what, "cancelled in the database"),
-        Ok(Err(error)) => {
-            tracing::warn!(what, %error, "cancelling failed, so the connection is closed");
-            drop(Object::take(connection));
-        }
-        Err(_) => {
-            tracing::warn!(
-                what,
-                ?limit,
-                "the database does not react, so the connection is closed"
-            );
-            drop(Object::take(connection));
-        }
+        Ok(Err(error)) => tracing::warn!(what, %error, "cancelling failed"),
+        Err(_) => tracing::warn!(what, ?limit, "the database does not react to a cancel request"),
     }
+    drop(Object::take(connection));
 }
 
 /// Asks the server to cancel until it has. Once is not enough: a request that arrives before the statement does
 /// cancels nothing.
 async fn until_idle(connection: &Object) -> Result<(), Error> {
-    // Answers come in order, so with this one all others are here.
+    // Answers come in order, so with this one all others are here, be it an error, since a request that arrives late
+    // cancels the check itself.
     let mut idle = pin!(connection.check_connection());
     let mut patience = FIRST_REQUEST;
-    let answered = loop {
+    loop {
         connection.cancel_token().cancel_query(NoTls).await?;
-        if let Ok(answered) = tokio::time::timeout(patience, &mut idle).await {
-            break answered;
+        match tokio::time::timeout(patience, &mut idle).await {
+            Ok(Err(error)) if error.code() != Some(&SqlState::QUERY_CANCELED) => return Err(error),
+            Ok(_) => return Ok(()),
+            Err(_) => patience *= 2,
         }
-        patience *= 2;
-    };
-    // A request that arrives late cancels what comes after the statement: `COMMIT`, which leaves the transaction
-    // open, or the check itself.
-    match answered {
-        Err(error) if error.code() != Some(&SqlState::QUERY_CANCELED) => Err(error),
-        _ => connection.batch_execute("ROLLBACK").await,
     }
 }

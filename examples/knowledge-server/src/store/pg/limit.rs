@@ -59,10 +59,32 @@ impl Limit {
         limit.max(Duration::from_millis(1))
     }
 
+    /// Whether a statement that was cancelled may have been so by its limit.
+    pub(super) fn is_up_in_server(&self) -> bool {
+        // The server counts in whole milliseconds.
+        self.left() <= HEAD_START + Duration::from_millis(1)
+    }
+
     pub(super) fn expired(&self) -> StoreError {
         StoreError::Expired {
             what: self.what,
             after: self.started.elapsed(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_statement_that_is_cancelled_early_was_cancelled_by_somebody_else() {
+        for own in [Duration::from_millis(200), Duration::from_secs(15)] {
+            let limit = Limit::own("db.search", own);
+            let in_server = limit.in_server();
+            assert!(!limit.is_up_in_server(), "{own:?}");
+            tokio::time::advance(in_server).await;
+            assert!(limit.is_up_in_server(), "{own:?}");
         }
     }
 }

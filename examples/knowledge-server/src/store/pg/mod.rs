@@ -11,8 +11,8 @@
 //! - *in the client*, which also ends what a server that is frozen or unreachable never would.
 //!
 //! Whatever ends a call in the client, be it the limit or a caller that drops the future, a cancel request goes
-//! to the server, and the connection goes back into the pool only when it has answered; else it is closed. Until
-//! then it counts as one of the pool's, so that there are never more than those. Should even the cancel request
+//! to the server, and once that has answered the connection is closed, since a request that comes late must not end
+//! what somebody else asks. Until then it counts as one of the pool's, so that no more than those are at work. Should even the cancel request
 //! be lost, `client_connection_check_interval` lets the server notice by itself that nobody is there.
 //!
 //! The wait for a connection has a limit of its own: a pool that is exhausted is an error within that time.

@@ -11,7 +11,11 @@ use crate::store::StoreError;
 /// The error of a statement under `limit`.
 pub(super) fn of_statement(limit: &Limit, error: &Error) -> StoreError {
     match error.code() {
-        Some(code) if *code == SqlState::QUERY_CANCELED => limit.expired(),
+        Some(code) if *code == SqlState::QUERY_CANCELED && limit.is_up_in_server() => limit.expired(),
+        // By an administrator, or a limit that is not ours.
+        Some(code) if *code == SqlState::QUERY_CANCELED => {
+            StoreError::Unavailable("the statement was cancelled in the database".into())
+        }
         _ => of_session(error),
     }
 }

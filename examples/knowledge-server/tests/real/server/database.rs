@@ -107,7 +107,7 @@ async fn a_database_that_crashes_or_hangs_is_an_error_in_time() {
     let late = Outcome::of(server.ask().send().await.unwrap()).await;
     assert!(late.text(true).contains("given up after"), "{}", late.response);
     assert!(
-        (1200..2500).contains(&began.elapsed().as_millis()),
+        (1200..7000).contains(&began.elapsed().as_millis()),
         "{:?}",
         began.elapsed()
     );

@@ -23,3 +23,28 @@ async fn papers(postgres: &Postgres, name: &str) -> String {
     );
     url
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingest_with_nothing_that_can_be_used_fails() {
+    let postgres = tokio::task::block_in_place(Postgres::start);
+    let url = postgres.database("nothing").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.jsonl");
+    for (text, code, told) in [
+        ("no paper\n", 2, "0 added, 0 unchanged, 1 skipped\n"),
+        (
+            "no paper\n{\"id\":\"a\",\"title\":\"b\",\"summary\":\"c\"}\n",
+            0,
+            "1 added, 0 unchanged, 1 skipped\n",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let ingest = Command::new(env!("CARGO_BIN_EXE_knowledge-server"))
+            .args(["ingest", "--database-url", &url])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert_eq!(ingest.status.code(), Some(code));
+        assert_eq!(String::from_utf8(ingest.stdout).unwrap(), told);
+    }
+}
