@@ -39,7 +39,12 @@ async fn without_a_task_such_a_call_is_lost() {
     let server = Server::start(&SLOW);
     let messages = crate::serving::messages(server.ask().send().await.unwrap()).await;
     let last = messages.last().unwrap();
-    assert_eq!(last["error"]["data"]["phase"], "total", "{last}");
+    // The stack ends the request, or the tool its own step, which has no more time than that: whoever is first.
+    let by_the_stack = last["error"]["data"]["phase"] == "total";
+    let said = last["result"]["content"][0]["text"].as_str().unwrap_or_default();
+    let by_the_tool =
+        last["result"]["isError"] == true && said.contains("what was left of the request's time");
+    assert!(by_the_stack || by_the_tool, "{last}");
     server.until_seats(0.0, Duration::from_secs(5)).await;
 }
 
