@@ -177,7 +177,7 @@ fn a_dry_run_says_once_what_it_would_have_done_and_goes_on() {
     let [
         stalled,
         (10, Finding::WouldBeTooSlow(_)),
-        (100, Finding::Recovered { .. }),
+        (101, Finding::Recovered { .. }),
     ] = *found
     else {
         panic!("{found:?}");

@@ -298,7 +298,9 @@ async fn a_subscription_outlives_the_deadline_and_no_other_stream_does() {
 #[tokio::test(start_paused = true)]
 async fn beats_of_a_chosen_tool_are_progress() {
     let progress = Progress::for_tools(["research"]);
-    let lifeline = quiet().progress(progress).build().unwrap();
+    // Two beats before the answer, wherever the jitter puts them.
+    let often = HeartbeatSettings::builder().interval(secs(6)).build().unwrap();
+    let lifeline = quiet().heartbeat(often).progress(progress).build().unwrap();
     let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"research","_meta":{"progressToken":"t"}}}"#;
     let request = http::Request::post("/slow")
         .header("content-type", JSON)
