@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use socket2::Domain;
 
@@ -26,7 +26,18 @@ pub(super) struct Terms {
     settings: SocketSettings,
     /// Which settings were refused and have been reported.
     refused: AtomicU8,
+    /// How many sockets have no owner any more, and still something to deliver.
+    left: AtomicUsize,
+    most_left: usize,
 }
+
+/// The place of a socket among those that were left.
+#[derive(Debug)]
+pub(super) struct LeftBehind(Arc<Terms>);
+
+/// Whoever counts connections counts these no longer, and each holds a file: more than so many are not worth the bytes
+/// that are still on their way.
+const MOST_LEFT: usize = 1024;
 
 // === impl IoGuard ===
 
@@ -41,6 +52,8 @@ impl IoGuard {
                 reporter: Reporter::log(),
                 settings: SocketSettings::new(),
                 refused: AtomicU8::new(0),
+                left: AtomicUsize::new(0),
+                most_left: MOST_LEFT,
             }),
         }
     }
@@ -48,28 +61,44 @@ impl IoGuard {
     /// Sets other things on each socket than the defaults. Connections that are there already keep theirs.
     #[must_use]
     pub fn with_settings(self, settings: SocketSettings) -> Self {
-        let reporter = self.terms.reporter.clone();
-        self.with(settings, reporter)
+        let Terms {
+            reporter, most_left, ..
+        } = &*self.terms;
+        let (reporter, most_left) = (reporter.clone(), *most_left);
+        self.with(settings, reporter, most_left)
     }
 
     /// Reports to another observer than the [log](Reporter::log).
     #[must_use]
     pub fn with_reporter(self, reporter: Reporter) -> Self {
-        let settings = self.terms.settings;
-        self.with(settings, reporter)
+        let Terms {
+            settings, most_left, ..
+        } = *self.terms;
+        self.with(settings, reporter, most_left)
     }
 
-    fn with(self, settings: SocketSettings, reporter: Reporter) -> Self {
+    fn with(self, settings: SocketSettings, reporter: Reporter, most_left: usize) -> Self {
         let terms = Terms {
             limits: self.terms.limits,
             reporter,
             settings,
             refused: AtomicU8::new(0),
+            left: AtomicUsize::new(0),
+            most_left,
         };
         Self {
             terms: Arc::new(terms),
             ..self
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_most_left(self, most_left: usize) -> Self {
+        let Terms {
+            reporter, settings, ..
+        } = &*self.terms;
+        let (settings, reporter) = (*settings, reporter.clone());
+        self.with(settings, reporter, most_left)
     }
 
     /// How many connections are watched at this moment, those included that were closed with bytes on the way.
@@ -88,6 +117,12 @@ impl Default for IoGuard {
 // === impl Terms ===
 
 impl Terms {
+    /// A place for a socket without an owner. `None`: there are as many as there may be.
+    pub(super) fn leave_behind(self: &Arc<Self>) -> Option<LeftBehind> {
+        let place = LeftBehind(self.clone());
+        (self.left.fetch_add(1, Ordering::Relaxed) < self.most_left).then_some(place)
+    }
+
     pub(super) fn set_up(&self, socket: &impl Socket, domain: Option<Domain>) {
         self.settings
             .apply(socket, domain, |setting, error| self.refused(setting, error));
@@ -100,5 +135,13 @@ impl Terms {
             self.reporter
                 .report(&Event::SocketSettingRefused { setting, error });
         }
+    }
+}
+
+// === impl LeftBehind ===
+
+impl Drop for LeftBehind {
+    fn drop(&mut self) {
+        self.0.left.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::flow::Flow;
-use super::guard::Terms;
+use super::guard::{LeftBehind, Terms};
 use super::socket::{Queue, View};
 use crate::event::{Event, Outcome, SeenBy};
 use crate::slow_client::{Finding, SlowClient, SlowClock};
@@ -36,7 +36,10 @@ struct Content<IO> {
 enum Held<IO> {
     Owned(IO),
     /// Its owner has dropped it, and what was written is still on the way.
-    Left(IO),
+    Left {
+        io: IO,
+        _place: LeftBehind,
+    },
     /// It was taken away.
     Cut(SlowClient),
     Over,
@@ -120,7 +123,7 @@ impl<IO> Slot<IO> {
     pub(super) fn ask<T>(&self, question: impl FnOnce(&IO) -> T) -> Option<T> {
         match &self.content().io {
             Held::Owned(io) => Some(question(io)),
-            Held::Left(_) | Held::Cut(_) | Held::Over | Held::Forgotten => None,
+            Held::Left { .. } | Held::Cut(_) | Held::Over | Held::Forgotten => None,
         }
     }
 
@@ -149,11 +152,14 @@ impl<IO> Slot<IO> {
         let mut content = self.content();
         let wakers = content.wakers();
         let rest = match std::mem::replace(&mut content.io, Held::Over) {
-            Held::Owned(io) if self.is_left_to_patrol(&content, &io) => {
-                content.flow.owner_left();
-                content.io = Held::Left(io);
-                None
-            }
+            Held::Owned(io) => match self.left_to_patrol(&content, &io) {
+                Some(place) => {
+                    content.flow.owner_left();
+                    content.io = Held::Left { io, _place: place };
+                    None
+                }
+                None => Some(Held::Owned(io)),
+            },
             rest => Some(rest),
         };
         drop(content);
@@ -164,16 +170,24 @@ impl<IO> Slot<IO> {
         drop((rest, wakers));
     }
 
-    fn is_left_to_patrol(&self, content: &Content<IO>, io: &IO) -> bool {
+    /// `Some`: something that was written is still on the way, and the watchdog sees to it.
+    fn left_to_patrol(&self, content: &Content<IO>, io: &IO) -> Option<LeftBehind> {
         if content.is_to_be_reset {
             self.view.reset(io);
-            return false;
+            return None;
         }
-        self.view.queue == Queue::Bytes
+        let is_on_the_way = self.view.queue == Queue::Bytes
             && !self.terms.limits.is_report_only()
             && !content.flow.is_settled()
-            && self.view.queued(io).is_some_and(|queued| queued > 0)
-            && self.view.end(io)
+            && self.view.queued(io).is_some_and(|queued| queued > 0);
+        if !is_on_the_way {
+            return None;
+        }
+        let place = self.terms.leave_behind();
+        if place.is_none() {
+            self.view.reset(io);
+        }
+        place.filter(|_| self.view.end(io))
     }
 
     fn content(&self) -> MutexGuard<'_, Content<IO>> {
@@ -242,7 +256,7 @@ impl<IO: Send> Watched for Slot<IO> {
         let Content { io, flow, clock, .. } = &mut *content;
         let (io, is_left) = match io {
             Held::Owned(io) => (io, false),
-            Held::Left(io) => (io, true),
+            Held::Left { io, .. } => (io, true),
             Held::Cut(_) | Held::Over | Held::Forgotten => return content.after(),
         };
         if flow.is_quiet() {
@@ -279,7 +293,7 @@ impl<IO> Content<IO> {
     fn end(&mut self, reason: Held<IO>) -> Option<IO> {
         match std::mem::replace(&mut self.io, reason) {
             Held::Owned(io) => Some(io),
-            Held::Left(io) => {
+            Held::Left { io, .. } => {
                 self.io = Held::Forgotten;
                 Some(io)
             }
@@ -298,7 +312,7 @@ impl<IO> Content<IO> {
     const fn after(&self) -> After {
         match self.io {
             Held::Forgotten => After::Go,
-            Held::Owned(_) | Held::Left(_) | Held::Cut(_) | Held::Over => After::Stay,
+            Held::Owned(_) | Held::Left { .. } | Held::Cut(_) | Held::Over => After::Stay,
         }
     }
 
@@ -307,7 +321,7 @@ impl<IO> Content<IO> {
         match self.io {
             Held::Cut(slow) => io::Error::new(io::ErrorKind::TimedOut, slow),
             // Only an owner asks.
-            Held::Owned(_) | Held::Left(_) | Held::Over | Held::Forgotten => {
+            Held::Owned(_) | Held::Left { .. } | Held::Over | Held::Forgotten => {
                 io::ErrorKind::NotConnected.into()
             }
         }

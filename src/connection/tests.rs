@@ -265,6 +265,40 @@ async fn whoever_was_left_and_is_reset_is_watched_no_longer() {
     assert_eq!((guard.watched(), events.lock().unwrap().len()), (0, 0));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn only_so_many_are_left_and_the_next_is_reset() {
+    let (guard, _) = guard(SlowClientLimits::new());
+    let guard = guard.with_most_left(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let leave = async || {
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut io = GuardedIo::new(listener.accept().await.unwrap().0, &guard);
+        timeout(Duration::from_millis(100), io.write_all(&vec![0; 1 << 24]))
+            .await
+            .unwrap_err();
+        client
+    };
+    let first = leave().await;
+    assert_eq!(guard.watched(), 1);
+    let mut second = leave().await;
+    assert_eq!(guard.watched(), 1, "there is no room for another one");
+    let error = second.read_to_end(&mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    // When the first is gone, so is its place.
+    SockRef::from(&first).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(first);
+    timeout(Duration::from_secs(10), async {
+        while guard.watched() > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    let _third = leave().await;
+    assert_eq!(guard.watched(), 1);
+}
+
 #[tokio::test]
 async fn sockets_are_set_as_the_settings_say() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
