@@ -63,6 +63,7 @@
 //! | `phases.read` | 90 s | |
 //! | `phases.total` | 120 s | also the deadline of each request |
 //! | `phases.endless_read` | none | |
+//! | `phases.endless_total` | none | |
 //! | `heartbeat.interval` | 15 s | [`HeartbeatSettings`] |
 //! | `heartbeat.jitter` | on | |
 //! | `heartbeat.framing` | a comment and a blank line | [`Framing`](crate::sse_heartbeat::Framing) |

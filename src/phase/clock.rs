@@ -155,13 +155,17 @@ impl HeadClock {
         } else {
             spans.read
         };
-        let total = if endless != Endless::No || (spans.total.is_none() && deadline.is_none()) {
+        let (limit, deadline) = match endless {
+            Endless::No => (spans.total, deadline),
+            Endless::Stream | Endless::Subscription => (spans.endless_total, None),
+        };
+        let total = if limit.is_none() && deadline.is_none() {
             Total::Unlimited
         } else {
             let started = started.or_else(now);
             Total::Unasked {
                 started,
-                limit: spans.total,
+                limit,
                 deadline,
             }
         };

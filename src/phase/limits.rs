@@ -13,10 +13,11 @@ use crate::error::{ConfigError, Phase};
 /// | `head` | the first poll of the response future | the response head | as `read` | MCP servers may withhold the head for a whole silent call |
 /// | `read` | a poll of the response body that found nothing | the next frame (event streams: the next bytes of an event) | 90 s | language models are silent for 10–80 s before and between tokens |
 /// | `total` | the first poll of the response future | the end of the response body | 120 s | the longest healthy answer (silence plus 30 s of stream), above which a caller has given up |
+/// | `endless_total` | as `total`, on endless streams | | off | a stream that nobody ends is where a deployment waits; whoever wants its clients to come back now and then says how often |
 /// | `endless_read` | as `read`, on MCP's subscriptions | | off | a subscription may have nothing to say for hours |
 ///
 /// `connect` governs outgoing work ([`outgoing`](crate::outgoing)); a server's layer has no use for it.
-/// Endless streams are exempt from `total`; see [`phase_timeout`](crate::phase_timeout).
+/// Endless streams are exempt from `total`, and from the deadline, unless `endless_total` is set; see [`phase_timeout`](crate::phase_timeout).
 ///
 /// A value of this type has passed the checks of [`PhaseLimitsBuilder::build`]. In a request's extensions it
 /// overrides the limits of the layer for that request.
@@ -27,6 +28,7 @@ pub struct PhaseLimits {
     read: Span,
     total: Span,
     endless_read: Span,
+    endless_total: Span,
     report_only: PhaseSet,
 }
 
@@ -39,6 +41,7 @@ pub struct PhaseLimitsBuilder {
     read: Option<Duration>,
     total: Option<Duration>,
     endless_read: Option<Duration>,
+    endless_total: Option<Duration>,
     report_only: PhaseSet,
     head_follows_read: bool,
     foreign_phase: Option<Phase>,
@@ -55,6 +58,7 @@ pub(super) struct Spans {
     pub(super) read: Span,
     pub(super) total: Span,
     pub(super) endless_read: Span,
+    pub(super) endless_total: Span,
     pub(super) report_only: PhaseSet,
 }
 
@@ -68,6 +72,7 @@ const DEFAULTS: PhaseLimits = PhaseLimits {
     read: Span::secs(90),
     total: Span::secs(120),
     endless_read: Span::NONE,
+    endless_total: Span::NONE,
     report_only: PhaseSet::EMPTY,
 };
 
@@ -96,6 +101,7 @@ impl PhaseLimits {
             read: self.read.get(),
             total: self.total.get(),
             endless_read: self.endless_read.get(),
+            endless_total: self.endless_total.get(),
             report_only: self.report_only,
             head_follows_read: false,
             foreign_phase: None,
@@ -132,6 +138,12 @@ impl PhaseLimits {
         self.endless_read.get()
     }
 
+    /// The limit of the `total` phase on endless streams.
+    #[must_use]
+    pub const fn endless_total(&self) -> Option<Duration> {
+        self.endless_total.get()
+    }
+
     /// Whether a limit is only reported and not enforced.
     #[must_use]
     pub const fn is_report_only(&self, phase: Phase) -> bool {
@@ -144,6 +156,7 @@ impl PhaseLimits {
             read,
             total,
             endless_read,
+            endless_total,
             report_only,
             ..
         } = *self;
@@ -152,6 +165,7 @@ impl PhaseLimits {
             read,
             total,
             endless_read,
+            endless_total,
             report_only,
         }
     }
@@ -224,6 +238,13 @@ impl PhaseLimitsBuilder {
         self
     }
 
+    /// Ends endless streams of that age, as any stream is ended whose total runs out: those that can be resumed
+    /// cleanly between two events, the others after a goodbye.
+    pub const fn endless_total(mut self, limit: Duration) -> Self {
+        self.endless_total = Some(limit);
+        self
+    }
+
     /// Only reports when `phase` runs out ("would have cut") and lets the exchange go on.
     pub const fn report_only(mut self, phase: Phase) -> Self {
         match phase {
@@ -259,6 +280,7 @@ impl PhaseLimitsBuilder {
             ("read", self.read),
             ("total", self.total),
             ("endless_read", self.endless_read),
+            ("endless_total", self.endless_total),
         ];
         for (name, limit) in parts {
             if limit == Some(Duration::ZERO) {
@@ -286,13 +308,15 @@ impl PhaseLimitsBuilder {
                  `RequestBodyLimits`"
             )));
         }
-        let [connect, head, read, total, endless_read] = parts.map(|(_, limit)| Span::new(limit));
+        let [connect, head, read, total, endless_read, endless_total] =
+            parts.map(|(_, limit)| Span::new(limit));
         Ok(PhaseLimits {
             connect,
             head,
             read,
             total,
             endless_read,
+            endless_total,
             report_only: self.report_only,
         })
     }

@@ -24,7 +24,8 @@
 //!   field line, so a large event that arrives in pieces is progress.
 //! - `total` holds whatever flows. While frames are ready at once the time is looked at after every 32 frames
 //!   or 64 KiB only.
-//! - **Endless streams** are exempt from `total` and from the deadline: event streams in answer to a GET that
+//! - **Endless streams** are exempt from `total` and from the deadline, unless they have an
+//!   [age](PhaseLimits::endless_total): event streams in answer to a GET that
 //!   accepts them, and to MCP's `subscriptions/listen` (named by the `Mcp-Method` header of revision 2026-07-28 or
 //!   newer, or found in the request's body by the [scanner](crate::rpc)). Those of MCP are subscriptions, which may
 //!   have nothing to say for hours: for them [`endless_read`](PhaseLimits::endless_read), off by default, stands in

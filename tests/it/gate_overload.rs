@@ -73,8 +73,9 @@ async fn without_a_gate_the_same_load_serves_nobody() {
     );
 }
 
-/// In real time, so the capacity is measured in the same run; and once of three times has to do, since a machine
-/// with other things to do changes its capacity in between.
+/// In real time, so the capacity is measured in the same run, and the loss may be three times of what the paused
+/// clock allows (without a gate it is more than half); and once of three times has to do, since a machine with other
+/// things to do changes its capacity in between.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn goodput_stays_at_the_capacity_over_sockets() {
     let ms = Duration::from_millis;
@@ -85,7 +86,7 @@ async fn goodput_stays_at_the_capacity_over_sockets() {
     };
     for load in [2, 5, 10] {
         let mut seen = Vec::new();
-        while seen.len() < 3 && seen.last().is_none_or(|goodput| *goodput < 0.95) {
+        while seen.len() < 3 && seen.last().is_none_or(|goodput| *goodput < 0.85) {
             let possible = capacity_over_sockets(Pace {
                 span: ms(600),
                 ..pace
@@ -96,7 +97,7 @@ async fn goodput_stays_at_the_capacity_over_sockets() {
             seen.push(tally.goodput(possible));
         }
         assert!(
-            seen.last().is_some_and(|goodput| *goodput >= 0.95),
+            seen.last().is_some_and(|goodput| *goodput >= 0.85),
             "{load}×: {seen:?}"
         );
     }

@@ -51,9 +51,14 @@ impl PhasesConfig {
             read,
             total,
             endless_read,
+            endless_total,
             report_only,
         } = *self;
-        if [head, read, total, endless_read].iter().all(Option::is_none) && !report_only {
+        if [head, read, total, endless_read, endless_total]
+            .iter()
+            .all(Option::is_none)
+            && !report_only
+        {
             return Ok(builder);
         }
         // What is left out follows from the platforms, as without any of it, and gives way to what was said.
@@ -85,6 +90,9 @@ impl PhasesConfig {
         };
         if let Some(limit) = endless_read.and_then(Span::get) {
             limits = limits.endless_read(limit);
+        }
+        if let Some(limit) = endless_total.and_then(Span::get) {
+            limits = limits.endless_total(limit);
         }
         if report_only {
             limits = limits.report_only_all();

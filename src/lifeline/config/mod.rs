@@ -84,6 +84,8 @@ pub struct PhasesConfig {
     pub total: Option<Span>,
     /// See [`PhaseLimits`](crate::PhaseLimits).
     pub endless_read: Option<Span>,
+    /// See [`PhaseLimits`](crate::PhaseLimits).
+    pub endless_total: Option<Span>,
     /// Whether they only report.
     pub report_only: bool,
 }

@@ -30,7 +30,7 @@ fn everything() -> Value {
             "off": false, "max_in_flight": 8, "max_queue": 4, "queue_timeout": "3s",
             "health": ["/healthz", "/readyz"], "mcp": ["/mcp"],
         },
-        "phases": { "head": "40s", "read": "50s", "total": "100s", "endless_read": "1h", "report_only": true },
+        "phases": { "head": "40s", "read": "50s", "total": "100s", "endless_read": "1h", "endless_total": "2h", "report_only": true },
         "heartbeat": {
             "off": false, "interval": "12s", "commit": "any_request", "commit_after": "7500ms",
             "max_late_body": 65536, "goodbye": true,

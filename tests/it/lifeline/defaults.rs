@@ -96,6 +96,7 @@ fn coded() -> BTreeMap<String, String> {
         ("phases.read", limit(phases.read())),
         ("phases.total", limit(phases.total())),
         ("phases.endless_read", limit(phases.endless_read())),
+        ("phases.endless_total", limit(phases.endless_total())),
         ("heartbeat.interval", time(heartbeat.interval())),
         ("heartbeat.jitter", switch(heartbeat.has_jitter())),
         ("heartbeat.framing", "a comment and a blank line".into()),

@@ -155,6 +155,16 @@ async fn endless_streams_are_exempt() {
     let watched = limits().to_builder().endless_read(ms(40)).build().unwrap();
     let expired = ask(watched, mcp(), true).await.unwrap_err().unwrap();
     assert_eq!((expired.phase(), expired.limit()), (Phase::Read, ms(40)));
+    let aged = limits()
+        .to_builder()
+        .without_read()
+        .endless_total(ms(45))
+        .build()
+        .unwrap();
+    for request in [mcp(), get(), listen("2026-07-28")] {
+        let expired = ask(aged, request, true).await.unwrap_err().unwrap();
+        assert_eq!((expired.phase(), expired.limit()), (Phase::Total, ms(45)));
+    }
 }
 
 #[tokio::test(start_paused = true)]
