@@ -17,7 +17,8 @@ use futures::{StreamExt, stream};
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -27,14 +28,12 @@ use tower_lifeline::Lifeline;
 use tower_lifeline::connection::{GuardedIo, IoGuard};
 
 /// A count of six that takes a nap of twenty seconds before each number.
-async fn count<B>(
-    _: Request<B>,
-) -> Result<Response<impl http_body::Body<Data = Bytes, Error = Infallible>>, Infallible> {
+async fn count<B>(_: Request<B>) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, Infallible> {
     let numbers = stream::iter(1..=6).then(|number| async move {
         tokio::time::sleep(Duration::from_secs(20)).await;
         Ok(Frame::data(Bytes::from(format!("data: {number}\n\n"))))
     });
-    let mut response = Response::new(StreamBody::new(numbers));
+    let mut response = Response::new(StreamBody::new(numbers).boxed_unsync());
     let kind = http::HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)

@@ -14,10 +14,6 @@ use crate::error::{Bound, CallExpired};
 use crate::event::{CallOutcome, Event, Reporter};
 use crate::timer::Timer;
 
-tokio::task_local! {
-    static CURRENT: Deadline;
-}
-
 pin_project! {
     /// The future of [`Deadline::call`].
     #[must_use = "futures do nothing unless they are polled"]
@@ -108,23 +104,6 @@ impl Deadline {
             work: Some(work.into_future()),
             watch,
         }
-    }
-
-    /// Makes this the [`current`](Self::current) deadline while `work` is polled.
-    pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(self, work)
-    }
-
-    /// The deadline of the request that this code runs for, where it runs in the task that polls it; else an
-    /// unbounded one. A spawned task does not inherit it: take the deadline from the request's extensions
-    /// there.
-    #[must_use]
-    pub fn current() -> Self {
-        CURRENT.try_with(Clone::clone).unwrap_or_default()
-    }
-
-    pub(crate) fn while_current<T>(&self, work: impl FnOnce() -> T) -> T {
-        CURRENT.sync_scope(self.clone(), work)
     }
 }
 

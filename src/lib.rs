@@ -54,6 +54,7 @@ pub mod sse_heartbeat;
 mod call;
 mod client_stall;
 mod clock;
+mod current;
 mod cut;
 mod deadline;
 mod error;

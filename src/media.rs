@@ -40,11 +40,16 @@ fn refuses(parameter: &str) -> bool {
 }
 
 /// Hands over the media ranges that an `Accept` header lists, without their parameters.
-pub(crate) fn for_each_accepted(headers: &HeaderMap, mut each: impl FnMut(&str)) {
+#[inline]
+pub(crate) fn for_each_accepted(headers: &HeaderMap, each: impl FnMut(&str)) {
     // A map that has no such name is asked once, and not walked.
-    if !headers.contains_key(ACCEPT) {
-        return;
+    if headers.contains_key(ACCEPT) {
+        walk_accepted(headers, each);
     }
+}
+
+#[inline(never)]
+fn walk_accepted(headers: &HeaderMap, mut each: impl FnMut(&str)) {
     for value in headers.get_all(ACCEPT) {
         let Ok(ranges) = value.to_str() else { continue };
         for range in ranges.split(',') {

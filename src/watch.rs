@@ -44,9 +44,15 @@ impl HeadWatch {
         }
     }
 
+    /// When the head was first waited for.
+    #[inline]
+    pub(crate) const fn started(&self) -> Option<Instant> {
+        self.clock.started()
+    }
+
     /// The head is not there. Ready: and it is too late for it.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<PhaseExpired> {
-        if self.clock.is_idle() || (self.clock.has_waited() && self.timer.is_set(cx)) {
+        if self.clock.is_idle() || (self.clock.started().is_some() && self.timer.is_set(cx)) {
             return Poll::Pending;
         }
         poll_clock(&mut self.timer, (&self.reporter, self.side), cx, |now| {

@@ -37,8 +37,12 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("all of them", all),
         Row::layer("Lifeline", Lifeline::builder().build().expect("a stack").layer()),
         Row::layer(
-            "Lifeline, lean",
-            Lifeline::builder().lean().build().expect("a stack").layer(),
+            "Lifeline, stamped",
+            Lifeline::builder()
+                .deadline_in_every_request()
+                .build()
+                .expect("a stack")
+                .layer(),
         ),
     ];
     #[cfg(feature = "metrics")]

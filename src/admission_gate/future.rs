@@ -55,7 +55,7 @@ pub(super) enum Rare<S, B> {
 
 /// What is kept of a request while its response is waited for.
 #[derive(Debug)]
-pub(super) struct Calling {
+pub(crate) struct Calling {
     hold: Option<Hold>,
     is_listed: bool,
     is_head: bool,
@@ -89,7 +89,7 @@ where
         match &polled {
             Poll::Pending => {}
             Poll::Ready(Ok(response)) => hold = calling.head(response),
-            Poll::Ready(Err(_)) => calling.hold = None,
+            Poll::Ready(Err(_)) => calling.end(),
         }
         polled.map_ok(|response| response.map(|body| AdmissionGateBody::held(body, hold)))
     }
@@ -185,6 +185,18 @@ impl Calling {
             is_head,
             is_connect,
         }
+    }
+
+    /// There is nothing more to do: the seat is free.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        self.hold = None;
+    }
+
+    /// The body of this answer holds the seat, if there is one to come.
+    pub(crate) fn seat<B: Body>(&mut self, response: Response<B>) -> Response<AdmissionGateBody<B>> {
+        let hold = self.head(&response);
+        response.map(|body| AdmissionGateBody::held(body, hold))
     }
 
     /// The head is there. What the body is to hold.

@@ -151,6 +151,7 @@ pub use self::drained::Drained;
 pub use self::enter::Enter;
 pub use self::figures::{ClassFigures, GateFigures, SeatInfo};
 pub use self::future::AdmissionGateFuture;
+pub(crate) use self::future::Calling;
 pub use self::handle::AdmissionGate;
 pub use self::key::Key;
 pub use self::layer::AdmissionGateLayer;

@@ -89,7 +89,7 @@ where
                 };
             }
         };
-        let calling = Calling::of(&request, Some(hold), false);
+        let calling = Calling::of(&request, hold, false);
         let response = self.inner.call(request);
         AdmissionGateFuture {
             state: State::Calling { response, calling },
@@ -98,16 +98,36 @@ where
 }
 
 impl<S> AdmissionGateService<S> {
-    /// A seat, where it takes no more than the class and no wait.
+    /// A seat, or leave to go without one, where it takes no more than the class and no wait.
     #[inline]
-    fn at_once<B>(&mut self, request: &Request<B>) -> Result<Hold, Class> {
+    fn at_once<B>(&mut self, request: &Request<B>) -> Result<Option<Hold>, Class> {
         let class = self.front.class(&RequestHead::of(request));
-        if !self.is_ready || !self.is_plain || class != Class::STANDARD {
+        if !self.is_ready || !self.is_plain {
             return Err(class);
         }
-        let entry = self.front.root.core.take().ok_or(class)?;
+        let hold = if class == Class::STANDARD {
+            let entry = self.front.root.core.take().ok_or(class)?;
+            Some(Seat::new(self.front.root.clone(), entry).into_hold())
+        } else if class.is_exempt() {
+            None
+        } else {
+            return Err(class);
+        };
         self.is_ready = false;
-        Ok(Seat::new(self.front.root.clone(), entry).into_hold())
+        Ok(hold)
+    }
+
+    /// Lets a request in whose inner service a stack will call by itself. `None`: there is more to it, and this layer
+    /// has to be called.
+    #[inline]
+    pub(crate) fn let_in<B>(&mut self, request: &Request<B>) -> Option<Calling> {
+        let hold = self.at_once(request).ok()?;
+        Some(Calling::of(request, hold, false))
+    }
+
+    /// What is inside, for a stack that has been let in.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
     }
 
     #[inline]

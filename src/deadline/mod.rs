@@ -5,6 +5,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::wire::{format_grpc_timeout, format_millis, parse_grpc_timeout, parse_millis};
@@ -16,14 +17,27 @@ use crate::event::Reporter;
 ///
 /// [`DeadlineLayer`](crate::DeadlineLayer) stamps it into the request's extensions, where handlers find it
 /// (`axum::Extension<Deadline>`, or `parts.extensions.get::<Deadline>()`, which is what rmcp hands to its tools,
-/// spawned tasks included). Then [`call`](Self::call) holds each piece of outgoing work to it.
+/// spawned tasks included); a [`Lifeline`](crate::Lifeline) leaves it out of those of
+/// [plain](crate::lifeline#the-short-way) requests, where it is the [current](Self::current) one. With the feature
+/// `axum` it is an extractor, which finds either. Then [`call`](Self::call) holds each piece of outgoing work to it.
 ///
 /// It is cheap to clone. An unbounded deadline never passes.
 #[derive(Clone, Debug, Default)]
 pub struct Deadline {
     at: Option<Instant>,
-    reporter: Reporter,
+    /// `None`: nobody is told of anything.
+    terms: Option<Arc<Terms>>,
 }
+
+/// What the deadlines of one layer have in common, so that each of them is small.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) reporter: Reporter,
+    /// For a deadline that is not fixed yet: how far off it is once somebody asks.
+    pub(crate) allowed: Option<Duration>,
+}
+
+static NOBODY: Reporter = Reporter::silent();
 
 impl Deadline {
     /// A deadline that never passes.
@@ -31,7 +45,7 @@ impl Deadline {
     pub const fn unbounded() -> Self {
         Self {
             at: None,
-            reporter: Reporter::silent(),
+            terms: None,
         }
     }
 
@@ -40,14 +54,23 @@ impl Deadline {
     pub const fn at(instant: Instant) -> Self {
         Self {
             at: Some(instant),
-            reporter: Reporter::silent(),
+            terms: None,
         }
     }
 
     /// Tells `reporter` of the calls that are made under this deadline.
     #[must_use]
     pub fn with_reporter(mut self, reporter: Reporter) -> Self {
-        self.reporter = reporter;
+        let terms = Terms {
+            reporter,
+            allowed: None,
+        };
+        self.terms = Some(Arc::new(terms));
+        self
+    }
+
+    pub(crate) fn with_terms(mut self, terms: Arc<Terms>) -> Self {
+        self.terms = Some(terms);
         self
     }
 
@@ -72,7 +95,15 @@ impl Deadline {
         self
     }
 
-    pub(crate) const fn reporter(&self) -> &Reporter {
-        &self.reporter
+    pub(crate) fn reporter(&self) -> &Reporter {
+        self.terms.as_ref().map_or(&NOBODY, |terms| &terms.reporter)
+    }
+
+    /// Whether it has yet to be fixed, and how far off it will be then.
+    pub(crate) fn allowed(&self) -> Option<Duration> {
+        match (self.at, &self.terms) {
+            (None, Some(terms)) => terms.allowed,
+            _ => None,
+        }
     }
 }

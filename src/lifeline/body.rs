@@ -4,10 +4,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::layer::Core;
@@ -19,34 +18,41 @@ use crate::request_body::RequestBody;
 use crate::slow_client_guard::SlowClientGuardBody;
 use crate::sse_heartbeat::SseHeartbeatBody;
 
-/// What every answer is in.
-pub(super) type ShortBody<ResBody> = AdmissionGateBody<PhaseTimeoutBody<ResBody>>;
-
 /// What answers are in that are more than small.
 pub(super) type LongBody<S, B, ResBody> = SlowClientGuardBody<
-    ReplyBody<SseHeartbeatBody<ShortBody<ResBody>, <Core<S> as Service<Request<RequestBody<B>>>>::Future>>,
+    ReplyBody<
+        SseHeartbeatBody<
+            AdmissionGateBody<PhaseTimeoutBody<ResBody>>,
+            <Core<S> as Service<Request<RequestBody<B>>>>::Future,
+        >,
+    >,
 >;
 
-pin_project! {
-    /// The response body of [`LifelineService`](super::LifelineService).
-    pub struct LifelineBody<S, B, ResBody>
-    where
-        Core<S>: Service<Request<RequestBody<B>>>,
-    {
-        #[pin]
-        way: Way<S, B, ResBody>,
-    }
+/// The response body of [`LifelineService`](super::LifelineService).
+pub struct LifelineBody<S, B, ResBody>
+where
+    Core<S>: Service<Request<RequestBody<B>>>,
+    ResBody: Body,
+{
+    /// What was there with the head.
+    start: Option<Start<ResBody::Data>>,
+    /// `None`: that was all of it.
+    rest: Option<Pin<Box<LongBody<S, B, ResBody>>>>,
 }
 
-pin_project! {
-    #[project = WayProj]
-    enum Way<S, B, ResBody>
-    where
-        Core<S>: Service<Request<RequestBody<B>>>,
-    {
-        Short { #[pin] body: ShortBody<ResBody> },
-        Long { body: Pin<Box<LongBody<S, B, ResBody>>> },
-    }
+/// What a body began with.
+pub(super) enum Start<D> {
+    /// All of it.
+    Whole(D),
+    /// In a box because it is rare and large.
+    Early(Box<Early<D>>),
+}
+
+/// What came early, of a body that has more to come.
+pub(super) struct Early<D> {
+    frame: Result<Frame<D>, BoxError>,
+    /// Of the whole body, as it said when nothing had been taken from it.
+    size: u64,
 }
 
 // === impl LifelineBody ===
@@ -54,16 +60,20 @@ pin_project! {
 impl<S, B, ResBody> LifelineBody<S, B, ResBody>
 where
     Core<S>: Service<Request<RequestBody<B>>>,
+    ResBody: Body,
 {
-    pub(super) const fn short(body: ShortBody<ResBody>) -> Self {
+    #[inline]
+    pub(super) fn whole(data: Option<ResBody::Data>) -> Self {
         Self {
-            way: Way::Short { body },
+            start: data.map(Start::Whole),
+            rest: None,
         }
     }
 
-    pub(super) fn long(body: LongBody<S, B, ResBody>) -> Self {
+    pub(super) fn long(start: Option<Start<ResBody::Data>>, rest: LongBody<S, B, ResBody>) -> Self {
         Self {
-            way: Way::Long { body: Box::pin(body) },
+            start,
+            rest: Some(Box::pin(rest)),
         }
     }
 }
@@ -82,36 +92,55 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<ResBody::Data>, BoxError>>> {
-        match self.project().way.project() {
-            WayProj::Short { body } => body.poll_frame(cx),
-            WayProj::Long { body } => body.as_mut().poll_frame(cx),
+        let this = self.get_mut();
+        match (this.start.take(), &mut this.rest) {
+            (Some(Start::Whole(data)), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            (Some(Start::Early(early)), _) => Poll::Ready(Some(early.frame)),
+            (None, Some(rest)) => rest.as_mut().poll_frame(cx),
+            (None, None) => Poll::Ready(None),
         }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        match &self.way {
-            Way::Short { body } => body.is_end_stream(),
-            Way::Long { body } => body.is_end_stream(),
-        }
+        self.start.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.way {
-            Way::Short { body } => body.size_hint(),
-            Way::Long { body } => body.size_hint(),
+        match (&self.start, &self.rest) {
+            (Some(Start::Whole(data)), _) => SizeHint::with_exact(data.remaining() as u64),
+            (Some(Start::Early(early)), _) => SizeHint::with_exact(early.size),
+            (None, Some(rest)) => rest.size_hint(),
+            (None, None) => SizeHint::with_exact(0),
         }
     }
+}
+
+// There is no pin into it but that in the box.
+impl<S, B, ResBody> Unpin for LifelineBody<S, B, ResBody>
+where
+    Core<S>: Service<Request<RequestBody<B>>>,
+    ResBody: Body,
+{
 }
 
 impl<S, B, ResBody> fmt::Debug for LifelineBody<S, B, ResBody>
 where
     Core<S>: Service<Request<RequestBody<B>>>,
+    ResBody: Body,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.way {
-            Way::Short { .. } => "LifelineBody(short)",
-            Way::Long { .. } => "LifelineBody(long)",
+        f.write_str(match self.rest {
+            None => "LifelineBody(whole)",
+            Some(_) => "LifelineBody(long)",
         })
+    }
+}
+
+// === impl Start ===
+
+impl<D> Start<D> {
+    pub(super) fn early(frame: Result<Frame<D>, BoxError>, size: u64) -> Self {
+        Self::Early(Box::new(Early { frame, size }))
     }
 }

@@ -29,7 +29,7 @@ pub struct LifelineBuilder {
     pub(super) slow_clients: Choice<SlowClientLimits>,
     pub(super) request_body: Choice<RequestBodyLimits>,
     pub(super) expected: Setup,
-    pub(super) is_lean: bool,
+    pub(super) stamps_all: bool,
     pub(super) reporter: Reporter,
     #[cfg(feature = "serve")]
     pub(super) server: Option<ServeSettings>,
@@ -78,7 +78,7 @@ impl LifelineBuilder {
             slow_clients: Choice::Usual,
             request_body: Choice::Usual,
             expected: Setup::new(),
-            is_lean: false,
+            stamps_all: false,
             reporter: Reporter::log(),
             #[cfg(feature = "serve")]
             server: None,
@@ -215,16 +215,14 @@ impl LifelineBuilder {
         self
     }
 
-    /// Sends plain requests a shorter way, which costs them a third: a GET or HEAD over HTTP/1.1, without a body, that
-    /// does not accept event streams goes through the gate and the phases only.
+    /// Puts the [`Deadline`](crate::Deadline) into the extensions of every request.
     ///
-    /// What such a request goes without: the [`Deadline`](crate::Deadline) in its extensions, so that a handler with
-    /// `Extension<Deadline>` refuses it; the time in the queue as a part of its total; and, where its answer has at most
-    /// 64 KiB, the guard. It is for servers whose connections are watched (`serve`, `IoGuard::listen`), and has no effect
-    /// on requests that carry a deadline or settings of their own, nor together with
-    /// [`phases_per_request`](Self::phases_per_request).
-    pub const fn lean(mut self) -> Self {
-        self.is_lean = true;
+    /// Off by default, because it costs a plain request more than all the rest: two allocations and a look at the
+    /// clock. Plain is a GET without a body that does not accept event streams; its handler asks for
+    /// [`Deadline::current`](crate::Deadline::current), or takes the deadline as an axum extractor (feature `axum`), and
+    /// only who asks pays. `Extension<Deadline>` in a handler of such requests needs this.
+    pub const fn deadline_in_every_request(mut self) -> Self {
+        self.stamps_all = true;
         self
     }
 

@@ -45,7 +45,7 @@ impl LifelineBuilder {
         #[cfg(feature = "serve")]
         let setup = described(setup, &server, self.server.is_some());
         let findings = verify(&self.chain, &setup, self.strictness)?;
-        let is_lean = self.is_lean && self.per_request.is_none();
+        let has_short_way = !self.stamps_all && self.per_request.is_none();
         let live = LivePhases::new(phases, self.per_request);
         let deadline = match phases.total() {
             Some(total) => DeadlineLayer::new(total)?,
@@ -58,8 +58,10 @@ impl LifelineBuilder {
         };
         let guard = slow_clients.map_or_else(SlowClientGuardLayer::off, SlowClientGuardLayer::new);
         let beat = SseHeartbeatLayer::new(heartbeat).with_reporter(self.reporter.clone());
+        let deadline = deadline.with_reporter(self.reporter.clone());
         let layers = Layers {
-            deadline: deadline.with_reporter(self.reporter.clone()),
+            on_demand: deadline.terms_on_demand(),
+            deadline,
             guard: guard.with_reporter(self.reporter.clone()),
             request_body: RequestBodyLayer::new(request_body).with_reporter(self.reporter.clone()),
             heartbeat: match self.progress {
@@ -68,7 +70,7 @@ impl LifelineBuilder {
             },
             gate,
             phases: PhaseTimeoutLayer::per_request(live).with_reporter(self.reporter.clone()),
-            is_lean,
+            has_short_way,
             surroundings: Surroundings::default(),
         };
         let layer = LifelineLayer {
@@ -175,6 +177,9 @@ impl LifelineBuilder {
             None => GateLimits::builder(MAX_SEATS).build()?,
         };
         let mut builder = AdmissionGate::builder(seats).reporter(self.reporter.clone());
+        if self.mcp.is_empty() && self.health.is_empty() {
+            return Ok((AdmissionGateLayer::new(builder.build()?), limits));
+        }
         if self.mcp.is_empty() {
             let health = self.health.clone();
             let classify = move |head: &RequestHead<'_>| {

@@ -1,9 +1,9 @@
 //! The wait for a response, on either way.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -11,12 +11,10 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::body::{LifelineBody, ShortBody};
-use super::layer::{Core, Layers, Stack};
-use crate::cut::CutHandle;
+use super::body::LifelineBody;
+use super::layer::Stack;
+use super::short::Short;
 use crate::error::BoxError;
-use crate::phase::BYTES_BETWEEN_LOOKS;
-use crate::reply::ReplyBody;
 use crate::request_body::RequestBody;
 
 pin_project! {
@@ -24,7 +22,7 @@ pin_project! {
     #[must_use = "futures do nothing unless they are polled"]
     pub struct LifelineFuture<S, B>
     where
-        Core<S>: Service<Request<RequestBody<B>>>,
+        S: Service<Request<RequestBody<B>>>,
         Stack<S>: Service<Request<B>>,
     {
         #[pin]
@@ -36,40 +34,26 @@ pin_project! {
     #[project = WayProj]
     enum Way<S, B>
     where
-        Core<S>: Service<Request<RequestBody<B>>>,
+        S: Service<Request<RequestBody<B>>>,
         Stack<S>: Service<Request<B>>,
     {
-        Short {
-            #[pin]
-            inner: <Core<S> as Service<Request<RequestBody<B>>>>::Future,
-            dress: Dress,
-        },
+        Short { #[pin] short: Short<S::Future> },
         // In a box, so that the short way moves little.
         Long { inner: Pin<Box<<Stack<S> as Service<Request<B>>>::Future>> },
     }
-}
-
-/// What an answer gets that is more than small.
-pub(super) struct Dress {
-    pub(super) layers: Arc<Layers>,
-    pub(super) cut: Option<CutHandle>,
-    pub(super) is_head: bool,
-    pub(super) can_resume: bool,
 }
 
 // === impl LifelineFuture ===
 
 impl<S, B> LifelineFuture<S, B>
 where
-    Core<S>: Service<Request<RequestBody<B>>>,
+    S: Service<Request<RequestBody<B>>>,
     Stack<S>: Service<Request<B>>,
 {
-    pub(super) const fn short(
-        inner: <Core<S> as Service<Request<RequestBody<B>>>>::Future,
-        dress: Dress,
-    ) -> Self {
+    #[inline]
+    pub(super) const fn short(short: Short<S::Future>) -> Self {
         Self {
-            way: Way::Short { inner, dress },
+            way: Way::Short { short },
         }
     }
 
@@ -87,58 +71,31 @@ where
     S: Service<Request<RequestBody<B>>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body<Error: Into<BoxError>> + Send + 'static,
-    ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + 'static,
+    ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     type Output = Result<Response<LifelineBody<S, B, ResBody>>, S::Error>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().way.project() {
-            WayProj::Short { inner, dress } => {
-                let response = ready!(inner.poll(cx))?;
-                Poll::Ready(Ok(if is_small(response.body()) {
-                    response.map(LifelineBody::short)
-                } else {
-                    dress.put_on(response)
-                }))
-            }
+            WayProj::Short { short } => short.poll(cx),
             WayProj::Long { inner } => inner
                 .as_mut()
                 .poll(cx)
-                .map_ok(|response| response.map(LifelineBody::long)),
+                .map_ok(|response| response.map(|body| LifelineBody::long(None, body))),
         }
     }
 }
 
-/// Whether a body is so small that it goes out in one piece, whoever reads it.
-fn is_small(body: &impl Body) -> bool {
-    body.is_end_stream()
-        || body
-            .size_hint()
-            .exact()
-            .is_some_and(|size| size <= u64::from(BYTES_BETWEEN_LOOKS))
-}
-
-// === impl Dress ===
-
-impl Dress {
-    #[cold]
-    fn put_on<S, B, ResBody>(
-        &mut self,
-        response: Response<ShortBody<ResBody>>,
-    ) -> Response<LifelineBody<S, B, ResBody>>
-    where
-        S: Service<Request<RequestBody<B>>, Response = Response<ResBody>> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-        B: Body<Error: Into<BoxError>> + Send + 'static,
-        ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + 'static,
-    {
-        let beating = self
-            .layers
-            .heartbeat
-            .dress(response, self.is_head, self.can_resume);
-        let answer = beating.map(ReplyBody::inner);
-        let guarded = self.layers.guard.guard(answer, self.cut.take());
-        guarded.map(LifelineBody::long)
+impl<S, B> fmt::Debug for LifelineFuture<S, B>
+where
+    S: Service<Request<RequestBody<B>>>,
+    Stack<S>: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.way {
+            Way::Short { .. } => "LifelineFuture(short)",
+            Way::Long { .. } => "LifelineFuture(long)",
+        })
     }
 }

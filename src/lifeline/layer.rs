@@ -8,6 +8,7 @@ use super::LivePhases;
 use super::service::LifelineService;
 use super::surroundings::Surroundings;
 use crate::admission_gate::{AdmissionGateLayer, AdmissionGateService};
+use crate::deadline::Terms;
 use crate::phase_timeout::{PhaseTimeout, PhaseTimeoutLayer};
 use crate::request_body::{RequestBodyLayer, RequestBodyService};
 use crate::request_deadline::{DeadlineLayer, DeadlineService};
@@ -24,13 +25,14 @@ pub struct LifelineLayer {
 #[derive(Debug)]
 pub(super) struct Layers {
     pub(super) deadline: DeadlineLayer,
+    /// What the deadlines of plain requests have in common.
+    pub(super) on_demand: Arc<Terms>,
     pub(super) guard: SlowClientGuardLayer,
     pub(super) request_body: RequestBodyLayer,
     pub(super) heartbeat: SseHeartbeatLayer,
     pub(super) gate: AdmissionGateLayer,
     pub(super) phases: PhaseTimeoutLayer<LivePhases>,
-    /// Plain requests go the short way.
-    pub(super) is_lean: bool,
+    pub(super) has_short_way: bool,
     pub(super) surroundings: Surroundings,
 }
 

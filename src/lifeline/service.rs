@@ -1,9 +1,4 @@
-//! The service: which requests need every layer, and which get by with two.
-//!
-//! Most requests to most servers are plain: a GET without a body, by a client that expects no stream, answered at once
-//! with something small. What they need most of a stack is a seat and limits for a handler that hangs. Where that is
-//! wanted, such a request goes the *short way*, through the gate and the phases only; should its answer turn out to be
-//! more than small after all, it gets what the other layers would have given to it.
+//! The service: which requests need every layer, and which go the short way.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,15 +9,17 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::body::LifelineBody;
-use super::future::{Dress, LifelineFuture};
+use super::future::LifelineFuture;
 use super::layer::{Layers, Stack};
+use super::short::{Plain, Short};
+use crate::current::Current;
 use crate::cut::CutHandle;
 use crate::deadline::Deadline;
 use crate::error::BoxError;
-use crate::media;
 use crate::phase::PhaseLimits;
+use crate::refusal::Caller;
 use crate::request_body::RequestBody;
-use crate::rpc;
+use crate::request_head::RequestHead;
 use crate::sse_heartbeat::HeartbeatSettings;
 
 /// A service inside every layer of a [`Lifeline`](super::Lifeline).
@@ -39,24 +36,41 @@ impl<S> LifelineService<S> {
         Self { stack, layers }
     }
 
-    /// Whether a small answer is all that is to be expected. Over HTTP/2 a client can keep even that from being taken,
-    /// and there may be no connection-wide limit to end it.
-    fn goes_the_short_way<B: Body>(&self, request: &Request<B>) -> bool {
-        self.layers.is_lean
-            && matches!(*request.method(), Method::GET | Method::HEAD)
-            && request.version() <= Version::HTTP_11
-            && request.body().is_end_stream()
-            && !media::accepts(request.headers(), media::EVENT_STREAM)
-            && !has_wishes(request.extensions())
+    /// `Some`: nothing but a small answer is to be expected, and nobody has said anything to the layers that the short
+    /// way leaves out.
+    #[inline]
+    fn plain<B: Body>(&self, request: &Request<B>) -> Option<Plain> {
+        let layers = &self.layers;
+        if !layers.has_short_way || *request.method() != Method::GET || !request.body().is_end_stream() {
+            return None;
+        }
+        let extensions = request.extensions();
+        let cut = if extensions.is_empty() {
+            None
+        } else if has_wishes(extensions) {
+            return None;
+        } else {
+            extensions.get::<CutHandle>().cloned()
+        };
+        // Of a connection that others share, a client can keep back even what is small: there is a way to end that.
+        if cut.is_some() && request.version() > Version::HTTP_11 {
+            return None;
+        }
+        let caller = Caller::of(&RequestHead::of(request));
+        (!caller.accepts_event_stream()).then(|| Plain {
+            layers: layers.clone(),
+            caller,
+            cut,
+            current: Current::on_demand(layers.on_demand.clone()),
+        })
     }
 }
 
 /// Whether a layer further out has something to say to those that the short way leaves out.
 fn has_wishes(extensions: &Extensions) -> bool {
-    !extensions.is_empty()
-        && (extensions.get::<Deadline>().is_some()
-            || extensions.get::<PhaseLimits>().is_some()
-            || extensions.get::<HeartbeatSettings>().is_some())
+    extensions.get::<Deadline>().is_some()
+        || extensions.get::<PhaseLimits>().is_some()
+        || extensions.get::<HeartbeatSettings>().is_some()
 }
 
 impl<S, B, ResBody> Service<Request<B>> for LifelineService<S>
@@ -64,7 +78,7 @@ where
     S: Service<Request<RequestBody<B>>, Response = Response<ResBody>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     B: Body<Error: Into<BoxError>> + Send + 'static,
-    ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + 'static,
+    ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     type Response = Response<LifelineBody<S, B, ResBody>>;
     type Error = S::Error;
@@ -78,16 +92,15 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.layers.surroundings.look(&request);
-        if !self.goes_the_short_way(&request) {
-            return LifelineFuture::long(self.stack.call(request));
+        if let Some(mut plain) = self.plain(&request) {
+            let gate = self.stack.inner_mut().inner_mut().inner_mut().inner_mut();
+            if let Some(calling) = gate.let_in(&request) {
+                let handler = gate.inner_mut().inner_mut();
+                let request = request.map(RequestBody::unwatched);
+                let inner = plain.current.while_current(|| handler.call(request));
+                return LifelineFuture::short(Short::new(inner, calling, plain));
+            }
         }
-        let dress = Dress {
-            layers: self.layers.clone(),
-            cut: request.extensions().get::<CutHandle>().cloned(),
-            is_head: request.method() == Method::HEAD,
-            can_resume: rpc::can_resume(request.headers()),
-        };
-        let core = self.stack.inner_mut().inner_mut().inner_mut().inner_mut();
-        LifelineFuture::short(core.call(request.map(RequestBody::unwatched)), dress)
+        LifelineFuture::long(self.stack.call(request))
     }
 }

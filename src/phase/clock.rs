@@ -127,9 +127,9 @@ impl HeadClock {
         self.spans.head.is_none() && self.spans.total.is_none() && self.deadline.is_none()
     }
 
-    /// Whether a poll found the response pending before.
-    pub(crate) const fn has_waited(&self) -> bool {
-        self.started.is_some()
+    /// When a poll found the response pending for the first time.
+    pub(crate) const fn started(&self) -> Option<Instant> {
+        self.started
     }
 
     /// The head is not there yet.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -47,7 +48,7 @@ pin_project! {
 
 /// What is known of the request while its head is waited for.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     pub(super) watch: HeadWatch,
     pub(super) caller: Caller,
     pub(super) settings: Settings,
@@ -80,7 +81,7 @@ where
         };
         let answer = match inner.poll(cx) {
             Poll::Ready(answer) => Ok(answer),
-            Poll::Pending => match waiting.watch.poll_expired(cx) {
+            Poll::Pending => match waiting.poll_expired(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(expired) => Err(expired),
             },
@@ -99,14 +100,28 @@ where
 // === impl Waiting ===
 
 impl Waiting {
-    fn refuse<B>(&self, expired: PhaseExpired) -> Response<PhaseTimeoutBody<B>> {
+    /// The head is not there. Ready: and it is too late for it.
+    #[inline]
+    pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<PhaseExpired> {
+        self.watch.poll_expired(cx)
+    }
+
+    /// When it was first waited for.
+    #[inline]
+    pub(crate) const fn started(&self) -> Option<Instant> {
+        self.watch.started()
+    }
+
+    /// The answer to a request whose own has not come in time.
+    pub(crate) fn refuse<B>(&self, expired: PhaseExpired) -> Response<PhaseTimeoutBody<B>> {
         let refusal = Refusal::new(Reason::PhaseExpired(expired), self.settings.status);
         self.watch
             .report(expired, Outcome::Refused(refusal.status().as_u16()));
         self.caller.refuse(&refusal).map(PhaseTimeoutBody::refusal)
     }
 
-    fn watch_over<B: Body>(self, response: Response<B>) -> Response<PhaseTimeoutBody<B>> {
+    /// The head is there, and a body to watch over may come with it.
+    pub(crate) fn watch_over<B: Body>(self, response: Response<B>) -> Response<PhaseTimeoutBody<B>> {
         let body = response.body();
         if body.is_end_stream() || self.is_upgrade(response.status()) {
             return response.map(PhaseTimeoutBody::untouched);

@@ -1,15 +1,18 @@
 //! The layer, and what it can be set to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tower_layer::Layer;
 
+use super::future::Waiting;
 use super::policy::Settings;
 use super::{PhasePolicy, PhaseTimeout};
 use crate::error::ConfigError;
-use crate::event::Reporter;
-use crate::phase::PhaseLimits;
+use crate::event::{Reporter, Side};
+use crate::phase::{Endless, PhaseLimits};
+use crate::refusal::Caller;
+use crate::watch::HeadWatch;
 
 /// Applies [`PhaseTimeout`]. See the [module docs](super).
 #[derive(Clone, Debug)]
@@ -35,7 +38,7 @@ impl<P: PhasePolicy> PhaseTimeoutLayer<P> {
     /// A layer that chooses the limits by a function of the request's head.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use tower_lifeline::{PhaseLimits, PhaseTimeoutLayer, RequestHead};
     ///
     /// # fn main() -> Result<(), tower_lifeline::ConfigError> {
@@ -60,6 +63,18 @@ impl<P: PhasePolicy> PhaseTimeoutLayer<P> {
 
     pub(crate) const fn policy(&self) -> &P {
         &self.policy
+    }
+
+    /// The wait for the answer to a plain request that was kept from this layer: one that asked for no stream.
+    pub(crate) fn waiting(&self, limits: &PhaseLimits, deadline: Option<Instant>, caller: Caller) -> Waiting {
+        Waiting {
+            watch: HeadWatch::new(limits, deadline, self.reporter.clone(), Side::Server),
+            caller,
+            settings: self.settings,
+            is_connect: false,
+            endless: Endless::No,
+            can_resume: true,
+        }
     }
 
     /// Refuses with `status` where no head came in time. Default: 504 Gateway Timeout, because this server

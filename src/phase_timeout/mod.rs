@@ -98,6 +98,7 @@ pub use crate::phase::{PhaseLimits, PhaseLimitsBuilder};
 
 pub use self::body::PhaseTimeoutBody;
 pub use self::future::PhaseTimeoutFuture;
+pub(crate) use self::future::Waiting;
 pub use self::layer::PhaseTimeoutLayer;
 pub use self::policy::PhasePolicy;
 pub use self::service::PhaseTimeout;

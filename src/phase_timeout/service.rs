@@ -37,6 +37,11 @@ impl<S, P> PhaseTimeout<S, P> {
         }
     }
 
+    /// What is inside, for a stack that leaves this layer out of a request's way.
+    pub(crate) const fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     fn waiting<B>(&self, request: &Request<B>) -> Waiting
     where
         P: PhasePolicy,

@@ -37,6 +37,7 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 impl Caller {
     /// Remembers whose request this is. Cheap where the request says nothing of itself.
+    #[inline]
     pub(crate) fn of(head: &RequestHead<'_>) -> Self {
         let mut caller = Self {
             form: Form::Text,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::deadline::Deadline;
+use crate::current::Current;
 
 pin_project! {
     /// The response future of [`DeadlineService`](super::DeadlineService).
@@ -15,13 +15,13 @@ pin_project! {
     pub struct DeadlineFuture<F> {
         #[pin]
         inner: F,
-        deadline: Deadline,
+        current: Current,
     }
 }
 
 impl<F> DeadlineFuture<F> {
-    pub(super) const fn new(inner: F, deadline: Deadline) -> Self {
-        Self { inner, deadline }
+    pub(super) const fn new(inner: F, current: Current) -> Self {
+        Self { inner, current }
     }
 }
 
@@ -30,6 +30,6 @@ impl<F: Future> Future for DeadlineFuture<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.deadline.while_current(|| this.inner.poll(cx))
+        this.current.while_current(|| this.inner.poll(cx))
     }
 }

@@ -1,10 +1,12 @@
 //! The layer, and what it can be set to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_layer::Layer;
 
 use super::DeadlineService;
+use crate::deadline::Terms;
 use crate::error::ConfigError;
 use crate::event::{DeadlineHeader, Reporter};
 
@@ -57,6 +59,14 @@ impl DeadlineLayer {
 
     pub(crate) const fn limit(&self) -> Option<Duration> {
         self.stamp.limit
+    }
+
+    /// What a deadline needs that is stamped only once somebody asks for it.
+    pub(crate) fn terms_on_demand(&self) -> Arc<Terms> {
+        Arc::new(Terms {
+            reporter: self.stamp.reporter.clone(),
+            allowed: self.stamp.limit,
+        })
     }
 
     /// Lets callers bring the deadline forward by this header. Off by default.

@@ -20,8 +20,8 @@
 //!
 //! The deadline is then found
 //! - by [`PhaseTimeout`](crate::phase_timeout), whose `total` it bounds;
-//! - by handlers: `axum::Extension<Deadline>`, or `parts.extensions.get::<Deadline>()`, which rmcp hands to its
-//!   tools, spawned tasks included;
+//! - by handlers: as an argument of type `Deadline` (feature `axum`), as `axum::Extension<Deadline>`, or by
+//!   `parts.extensions.get::<Deadline>()`, which rmcp hands to its tools, spawned tasks included;
 //! - by code that runs in the task that polls the handler, as [`Deadline::current`](crate::Deadline::current).
 //!
 //! [`Deadline::call`](crate::Deadline::call) holds a piece of outgoing work to it.
@@ -60,6 +60,8 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "axum")]
+mod extract;
 mod future;
 mod layer;
 mod service;

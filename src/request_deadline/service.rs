@@ -1,5 +1,6 @@
 //! The service: reads what the caller allows, and stamps the earliest of all deadlines.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use tower_service::Service;
 use super::DeadlineFuture;
 use super::layer::Stamp;
 use crate::clock::now;
-use crate::deadline::{Deadline, parse_grpc_timeout, parse_millis};
+use crate::current::Current;
+use crate::deadline::{Deadline, Terms, parse_grpc_timeout, parse_millis};
 use crate::event::{DeadlineHeader, Event};
 
 /// Stamps a [`Deadline`] into each request's extensions. See the [module docs](super).
@@ -17,13 +19,18 @@ use crate::event::{DeadlineHeader, Event};
 pub struct DeadlineService<S> {
     inner: S,
     stamp: Stamp,
+    terms: Arc<Terms>,
 }
 
 // === impl DeadlineService ===
 
 impl<S> DeadlineService<S> {
-    pub(super) const fn new(inner: S, stamp: Stamp) -> Self {
-        Self { inner, stamp }
+    pub(super) fn new(inner: S, stamp: Stamp) -> Self {
+        let terms = Arc::new(Terms {
+            reporter: stamp.reporter.clone(),
+            allowed: None,
+        });
+        Self { inner, stamp, terms }
     }
 
     /// What is inside, for a stack that leaves this layer out of a request's way.
@@ -45,10 +52,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let deadline = self.stamp.deadline(&request);
+        let deadline = self.stamp.deadline(&request).with_terms(self.terms.clone());
         request.extensions_mut().insert(deadline.clone());
-        let inner = deadline.while_current(|| self.inner.call(request));
-        DeadlineFuture::new(inner, deadline)
+        let mut current = Current::from(deadline);
+        let inner = current.while_current(|| self.inner.call(request));
+        DeadlineFuture::new(inner, current)
     }
 }
 
@@ -62,7 +70,7 @@ impl Stamp {
         for allowed in self.limit.into_iter().chain(self.allowed(request.headers())) {
             deadline = deadline.capped_at(now, allowed);
         }
-        deadline.with_reporter(self.reporter.clone())
+        deadline
     }
 
     fn allowed(&self, headers: &HeaderMap) -> impl Iterator<Item = Duration> {

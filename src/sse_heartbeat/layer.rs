@@ -79,20 +79,15 @@ impl<P: HeartbeatPolicy> SseHeartbeatLayer<P> {
         self
     }
 
-    /// Gives the answer to a request that was kept from this layer what the layer would have given to it.
-    pub(crate) fn dress<F, B: Body>(
-        &self,
-        response: Response<B>,
-        is_head: bool,
-        can_resume: bool,
-    ) -> Response<SseHeartbeatBody<B, F>> {
+    /// Gives the answer to a plain request that was kept from this layer what the layer would have given to it.
+    pub(crate) fn dress<F, B: Body>(&self, response: Response<B>) -> Response<SseHeartbeatBody<B, F>> {
         let answering = Answering {
             plan: Arc::new(self.plan.clone()),
             asker: Asker {
                 call: None,
-                can_resume,
+                can_resume: true,
             },
-            is_bodiless: is_head || self.plan.settings.is_off(),
+            is_bodiless: self.plan.settings.is_off(),
         };
         answering.dress(response, Timer::new())
     }

@@ -43,7 +43,7 @@ const RANKS: [&[&str]; 6] = [
         "slow_client",
         "sse",
     ],
-    &["call", "clock", "log", "timer", "watch", "watchdog"],
+    &["call", "clock", "current", "log", "timer", "watch", "watchdog"],
     &["ending", "reply"],
     &[
         "admission_gate",

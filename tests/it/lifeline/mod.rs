@@ -7,13 +7,13 @@ mod config;
 mod defaults;
 #[path = "../../../examples/full_stack/app.rs"]
 mod example;
-mod lean;
 mod live;
 mod neighbours;
 mod order;
 mod pieces;
 #[cfg(feature = "serve")]
 mod served;
+mod short;
 mod transparent;
 
 use std::time::Duration;
