@@ -36,6 +36,14 @@ impl<B> ReplyBody<B> {
         }
     }
 
+    /// The service's own body, out of its layer. An error: it is a layer's answer.
+    pub(crate) fn into_inner(self) -> Result<B, Self> {
+        match self.source {
+            Source::Inner { body } => Ok(body),
+            source @ Source::Reply { .. } => Err(Self { source }),
+        }
+    }
+
     /// A layer's answer.
     pub(crate) fn reply(bytes: Bytes) -> Self {
         Self {
@@ -54,7 +62,7 @@ where
     type Data = B::Data;
     type Error = B::Error;
 
-    #[inline]
+    #[inline(always)]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -67,6 +75,7 @@ where
         }
     }
 
+    #[inline(always)]
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Inner { body } => body.is_end_stream(),

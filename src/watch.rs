@@ -90,18 +90,15 @@ impl BodyWatch {
         self.clock.is_idle()
     }
 
-    /// A frame came. `Some`: it is the last one that was in time.
+    /// A frame came. True: a [look](Self::look) at the time is due.
     #[inline]
-    pub(crate) fn frame(&mut self, bytes: usize, progress: bool) -> Option<PhaseExpired> {
-        if self.clock.frame(bytes, progress) {
-            self.look()
-        } else {
-            None
-        }
+    pub(crate) const fn frame(&mut self, bytes: usize, progress: bool) -> bool {
+        self.clock.frame(bytes, progress)
     }
 
+    /// Looks at the time. `Some`: the frame that has just come is the last one that was in time.
     #[cold]
-    fn look(&mut self) -> Option<PhaseExpired> {
+    pub(crate) fn look(&mut self) -> Option<PhaseExpired> {
         match self.clock.looked(now())? {
             Verdict::Expired(expired) => Some(expired),
             Verdict::WouldExpire(expired) => {

@@ -48,7 +48,7 @@ where
     type Data = B::Data;
     type Error = B::Error;
 
-    #[inline]
+    #[inline(always)]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -64,6 +64,7 @@ where
         polled
     }
 
+    #[inline(always)]
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }

@@ -9,22 +9,19 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
+use super::flat::FlatBody;
 use super::layer::Core;
 use crate::admission_gate::AdmissionGateBody;
 use crate::error::BoxError;
 use crate::phase_timeout::PhaseTimeoutBody;
-use crate::reply::ReplyBody;
 use crate::request_body::RequestBody;
 use crate::slow_client_guard::SlowClientGuardBody;
-use crate::sse_heartbeat::SseHeartbeatBody;
 
 /// What answers are in that are more than small.
 pub(super) type LongBody<S, B, ResBody> = SlowClientGuardBody<
-    ReplyBody<
-        SseHeartbeatBody<
-            AdmissionGateBody<PhaseTimeoutBody<ResBody>>,
-            <Core<S> as Service<Request<RequestBody<B>>>>::Future,
-        >,
+    FlatBody<
+        AdmissionGateBody<PhaseTimeoutBody<ResBody>>,
+        <Core<S> as Service<Request<RequestBody<B>>>>::Future,
     >,
 >;
 

@@ -26,13 +26,13 @@ pin_project! {
         Stack<S>: Service<Request<B>>,
     {
         #[pin]
-        way: Way<S, B>,
+        pub(super) way: Way<S, B>,
     }
 }
 
 pin_project! {
     #[project = WayProj]
-    enum Way<S, B>
+    pub(super) enum Way<S, B>
     where
         S: Service<Request<RequestBody<B>>>,
         Stack<S>: Service<Request<B>>,
@@ -44,27 +44,6 @@ pin_project! {
 }
 
 // === impl LifelineFuture ===
-
-impl<S, B> LifelineFuture<S, B>
-where
-    S: Service<Request<RequestBody<B>>>,
-    Stack<S>: Service<Request<B>>,
-{
-    #[inline]
-    pub(super) const fn short(short: Short<S::Future>) -> Self {
-        Self {
-            way: Way::Short { short },
-        }
-    }
-
-    pub(super) fn long(inner: <Stack<S> as Service<Request<B>>>::Future) -> Self {
-        Self {
-            way: Way::Long {
-                inner: Box::pin(inner),
-            },
-        }
-    }
-}
 
 impl<S, B, ResBody> Future for LifelineFuture<S, B>
 where

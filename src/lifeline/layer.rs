@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use super::LivePhases;
+use super::flat::Flat;
 use super::service::LifelineService;
 use super::surroundings::Surroundings;
 use crate::admission_gate::{AdmissionGateLayer, AdmissionGateService};
@@ -42,7 +43,7 @@ pub(super) type Core<S> = AdmissionGateService<PhaseTimeout<S, LivePhases>>;
 /// Outermost first: the deadline, which counts everything; the guard, whose cut releases all that is inside; the
 /// request body, whose call the others want to know; heartbeats, outside of every clock that they would disturb; the
 /// gate, whose seat covers head and body; the phases of the handler.
-pub(super) type Stack<S> = DeadlineService<SlowClientGuard<RequestBodyService<SseHeartbeat<Core<S>>>>>;
+pub(super) type Stack<S> = DeadlineService<SlowClientGuard<Flat<RequestBodyService<SseHeartbeat<Core<S>>>>>>;
 
 // === impl LifelineLayer ===
 
@@ -53,7 +54,7 @@ impl<S> Layer<S> for LifelineLayer {
         let layers = &self.layers;
         let core = layers.gate.layer(layers.phases.layer(inner));
         let inner = layers.request_body.layer(layers.heartbeat.layer(core));
-        let stack = layers.deadline.layer(layers.guard.layer(inner));
+        let stack = layers.deadline.layer(layers.guard.layer(Flat::new(inner)));
         LifelineService::new(stack, layers.clone())
     }
 }

@@ -184,6 +184,7 @@ mod builder;
 mod choose;
 #[cfg(feature = "serde")]
 mod config;
+mod flat;
 mod future;
 mod layer;
 mod live;

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::body::LifelineBody;
-use super::future::LifelineFuture;
+use super::future::{LifelineFuture, Way};
 use super::layer::{Layers, Stack};
 use super::short::{Plain, Short};
 use crate::current::Current;
@@ -93,14 +93,26 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.layers.surroundings.look(&request);
         if let Some(mut plain) = self.plain(&request) {
-            let gate = self.stack.inner_mut().inner_mut().inner_mut().inner_mut();
+            let gate = self
+                .stack
+                .inner_mut()
+                .inner_mut()
+                .inner_mut()
+                .inner_mut()
+                .inner_mut();
             if let Some(calling) = gate.let_in(&request) {
                 let handler = gate.inner_mut().inner_mut();
                 let request = request.map(RequestBody::unwatched);
                 let inner = plain.current.while_current(|| handler.call(request));
-                return LifelineFuture::short(Short::new(inner, calling, plain));
+                let short = Short::new(inner, calling, plain);
+                return LifelineFuture {
+                    way: Way::Short { short },
+                };
             }
         }
-        LifelineFuture::long(self.stack.call(request))
+        let inner = Box::pin(self.stack.call(request));
+        LifelineFuture {
+            way: Way::Long { inner },
+        }
     }
 }

@@ -18,6 +18,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::{LifelineBody, LongBody, Start};
+use super::flat::FlatBody;
 use super::layer::Layers;
 use crate::admission_gate::Calling;
 use crate::current::Current;
@@ -182,7 +183,7 @@ impl Plain {
         ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + 'static,
     {
         let beating = self.layers.heartbeat.dress(calling.seat(timed));
-        let answer = beating.map(ReplyBody::inner);
+        let answer = beating.map(|body| FlatBody::of(ReplyBody::inner(body)));
         self.layers.guard.guard(answer, self.cut.take())
     }
 }

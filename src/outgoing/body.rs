@@ -104,12 +104,12 @@ where
                 progress,
             } => match body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    let expired = frame.data_ref().and_then(|data| {
-                        let progress = progress.is_in(data);
-                        watch.frame(data.remaining(), progress)
-                    });
+                    let is_due = frame
+                        .data_ref()
+                        .is_some_and(|data| watch.frame(data.remaining(), progress.is_in(data)));
                     // A body that is complete was in time.
-                    let expired = expired.filter(|_| !body.is_end_stream());
+                    let late = if is_due { watch.look() } else { None };
+                    let expired = late.filter(|_| !body.is_end_stream());
                     (Poll::Ready(Some(Ok(frame))), expired)
                 }
                 Poll::Pending => match watch.poll_expired(cx) {

@@ -95,6 +95,9 @@ pub(crate) const BYTES_BETWEEN_LOOKS: u32 = 64 * 1024;
 /// much as two forwarded frames.
 const SMALL_FRAME: u32 = BYTES_BETWEEN_LOOKS / 32;
 
+const SMALL: usize = SMALL_FRAME as usize;
+const LARGE: usize = BYTES_BETWEEN_LOOKS as usize;
+
 // === impl Endless ===
 
 impl Endless {
@@ -222,9 +225,14 @@ impl BodyClock {
     }
 
     /// A frame came. True: a look at the time is due, see [`looked`](Self::looked).
-    pub(crate) fn frame(&mut self, bytes: usize, progress: bool) -> bool {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.until_look = self.until_look.saturating_sub(bytes.max(SMALL_FRAME));
+    #[inline]
+    pub(crate) const fn frame(&mut self, bytes: usize, progress: bool) -> bool {
+        let bytes = match bytes {
+            0..SMALL => SMALL_FRAME,
+            SMALL..LARGE => bytes as u32,
+            _ => BYTES_BETWEEN_LOOKS,
+        };
+        self.until_look = self.until_look.saturating_sub(bytes);
         if progress {
             self.silence = Silence::None;
         }

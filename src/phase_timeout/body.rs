@@ -87,65 +87,53 @@ where
     type Data = B::Data;
     type Error = BoxError;
 
+    #[inline(always)]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProj::Unwatched { body } => {
-                    return body.poll_frame(cx).map(|frame| Some(frame?.map_err(Into::into)));
-                }
-                StateProj::Watched {
-                    mut inner,
-                    watch,
-                    stream,
-                    ..
-                } => {
-                    let expired = match inner.as_mut().poll_frame(cx) {
-                        Poll::Ready(Some(Ok(frame))) => {
-                            let late = match frame.data_ref() {
-                                Some(data) => {
-                                    watch.frame(data.remaining(), is_progress(data, stream.as_mut()))
-                                }
-                                // Trailers are the last of it.
-                                None => None,
-                            };
+        match state.as_mut().project() {
+            StateProj::Unwatched { body } => {
+                return body.poll_frame(cx).map(|frame| Some(frame?.map_err(Into::into)));
+            }
+            StateProj::Watched {
+                mut inner,
+                watch,
+                stream,
+                ..
+            } => {
+                match inner.as_mut().poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        // Trailers are the last of it.
+                        let is_due = frame.data_ref().is_some_and(|data| {
+                            watch.frame(data.remaining(), is_progress(data, stream.as_mut()))
+                        });
+                        if is_due {
+                            let late = watch.look();
                             // What is here still goes out; if it was the last of it, all was in time.
                             if let Some(expired) = late.filter(|_| !inner.is_end_stream()) {
                                 cut(state, expired);
                             }
-                            return Poll::Ready(Some(Ok(frame)));
                         }
-                        Poll::Ready(end) => {
-                            state.set(State::Ended);
-                            return Poll::Ready(end.map(|frame| frame.map_err(Into::into)));
-                        }
-                        Poll::Pending => ready!(watch.poll_expired(cx)),
-                    };
-                    cut(state.as_mut(), expired);
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                    Poll::Ready(end) => {
+                        state.set(State::Ended);
+                        return Poll::Ready(end.map(|frame| frame.map_err(Into::into)));
+                    }
+                    Poll::Pending => {
+                        let expired = ready!(watch.poll_expired(cx));
+                        cut(state.as_mut(), expired);
+                    }
                 }
-                StateProj::Goodbye { text, expired, grace } => {
-                    let text = std::mem::take(text);
-                    let farewell = Farewell::new(*expired, *grace);
-                    state.set(State::Grace { farewell });
-                    return Poll::Ready(Some(Ok(Frame::data(text.into()))));
-                }
-                StateProj::Grace { farewell } => {
-                    let expired = ready!(farewell.poll(cx));
-                    state.set(State::Cut { expired });
-                }
-                StateProj::Cut { expired } => {
-                    let expired = *expired;
-                    state.set(State::Ended);
-                    return Poll::Ready(Some(Err(expired.into())));
-                }
-                StateProj::Ended => return Poll::Ready(None),
             }
+            _ => {}
         }
+        state.poll_end(cx)
     }
 
+    #[inline(always)]
     fn is_end_stream(&self) -> bool {
         match &self.state {
             State::Unwatched { body } => body.is_end_stream(),
@@ -170,6 +158,41 @@ where
     }
 }
 
+impl<B> State<B>
+where
+    B: Body<Data: From<Bytes>>,
+{
+    /// What is said once the producer is gone.
+    #[cold]
+    fn poll_end(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        loop {
+            match self.as_mut().project() {
+                StateProj::Goodbye { text, expired, grace } => {
+                    let text = std::mem::take(text);
+                    let farewell = Farewell::new(*expired, *grace);
+                    self.set(Self::Grace { farewell });
+                    return Poll::Ready(Some(Ok(Frame::data(text.into()))));
+                }
+                StateProj::Grace { farewell } => {
+                    let expired = ready!(farewell.poll(cx));
+                    self.set(Self::Cut { expired });
+                }
+                StateProj::Cut { expired } => {
+                    let expired = *expired;
+                    self.set(Self::Ended);
+                    return Poll::Ready(Some(Err(expired.into())));
+                }
+                StateProj::Unwatched { .. } | StateProj::Watched { .. } | StateProj::Ended => {
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+}
+
 /// Whether there is progress of the producer in it.
 fn is_progress(data: &impl Buf, stream: Option<&mut EventStream>) -> bool {
     match stream {
@@ -179,6 +202,8 @@ fn is_progress(data: &impl Buf, stream: Option<&mut EventStream>) -> bool {
 }
 
 /// Ends a body whose time is up.
+#[cold]
+#[inline(never)]
 fn cut<B>(mut state: Pin<&mut State<B>>, expired: PhaseExpired) {
     let StateProj::Watched { stream, grace, .. } = state.as_mut().project() else {
         return;

@@ -83,14 +83,7 @@ impl<B: Body<Error: Into<BoxError>>> Body for SlowClientGuardBody<B> {
             StateProj::Untouched { inner } => {
                 inner.poll_frame(cx).map(|frame| Some(frame?.map_err(Into::into)))
             }
-            StateProj::Guarded { guarded } => {
-                let mut is_over = false;
-                let polled = guarded.slot.poll_frame(cx, &mut is_over);
-                if is_over {
-                    guarded.end();
-                }
-                polled
-            }
+            StateProj::Guarded { guarded } => guarded.poll_frame(cx),
         }
     }
 
@@ -112,9 +105,22 @@ impl<B: Body<Error: Into<BoxError>>> Body for SlowClientGuardBody<B> {
 
 // === impl Guarded ===
 
+impl<B: Body<Error: Into<BoxError>>> Guarded<B> {
+    #[inline(always)]
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        let mut is_over = false;
+        let polled = self.slot.poll_frame(cx, &mut is_over);
+        if is_over {
+            self.end();
+        }
+        polled
+    }
+}
+
 impl<B> Guarded<B> {
     /// The body has ended, and is let go. Its last frame may be in the hands of a server that cannot send it: over HTTP/2
     /// that waits for the client's window, and nothing but this would ever end it.
+    #[cold]
     fn end(&mut self) {
         self.is_over = true;
         if !self.slot.end() {

@@ -50,6 +50,14 @@ impl<B, F> SseHeartbeatBody<B, F> {
         }
     }
 
+    /// The body itself, if there is nothing to keep alive.
+    pub(crate) fn into_untouched(self) -> Result<B, Self> {
+        match self.state {
+            State::Untouched { body } => Ok(body),
+            state => Err(Self { state }),
+        }
+    }
+
     pub(super) const fn beating(body: B, beat: Beat) -> Self {
         Self {
             state: State::Beating { body, beat },
@@ -71,6 +79,7 @@ where
     type Data = B::Data;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -115,6 +124,7 @@ where
         Poll::Ready(last.map(Err))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.state {
             State::Untouched { body } | State::Beating { body, .. } => body.is_end_stream(),
