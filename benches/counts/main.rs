@@ -19,7 +19,7 @@ mod calibrate;
 mod callgrind;
 mod table;
 
-#[path = "../record.rs"]
+#[path = "../record/mod.rs"]
 mod record;
 #[path = "../rows/mod.rs"]
 mod rows;
