@@ -4,7 +4,6 @@
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on has failed")]
 
 #[expect(
-    dead_code,
     clippy::unwrap_used,
     reason = "an example, of which this is all but the beginning"
 )]
