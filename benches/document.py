@@ -216,7 +216,7 @@ def write(root, figures, lines):
     text = INTRO.format(
         machine=machine(), table=aligned(lines), counts=counts(figures), wall=wall(root), rounds=rounds,
         gate=pivot(figures, "gate_contended", [("ns", "contended")], each("gate_contended", "ns")),
-        idle=f"{streams:.0f} streams of axum's `Sse`, a beat each second, each server in a process of its own.\n\n"
+        idle=f"{streams:.0f} streams of axum's `Sse`, a beat each three seconds, each server in a process of its own.\n\n"
         + pivot(figures, "idle_streams", [("bytes each", "memory"), ("CPU seconds per million beats", "beats")], idle),
         stalled=f"{clients:.0f} clients over HTTP/1.1 that ask for an endless answer, a stall of {stall:.0f} s, which is also "
         "the peers' limit of silence. After four stalls it is not waited any longer.\n\n"

@@ -84,28 +84,27 @@ fn main() {
             large(H2_GET, "HTTP/2 GET of 1 MiB"),
         ];
         let stacks = [Stack::Bare, Stack::Again, Stack::Serve];
-        let number = |text: &String| text.parse::<u32>().expect("a number");
-        compare(&loads, &stacks, number(rounds), number(seconds));
+        let (rounds, seconds) = (
+            rounds.parse().expect("a number"),
+            seconds.parse().expect("a number"),
+        );
+        compare(&loads, &stacks, rounds, seconds);
     } else if is_quick() {
         compare(&[H1_GET, H2_GET, H1_CALL], &layers, 1, 1);
     } else {
-        compare(&[H1_GET, H2_GET, H1_CALL], &[&layers[..], &more].concat(), 9, 2);
+        compare(&[H1_GET, H2_GET, H1_CALL], &[&layers[..], &more].concat(), 5, 2);
     }
 }
 
-fn compare(loads: &[Load], stacks: &[Stack], rounds: u32, seconds: u32) {
+fn compare(loads: &[Load], stacks: &[Stack], rounds: usize, seconds: u32) {
     let pace = Duration::from_secs(60);
     let servers: Vec<Server> = stacks.iter().map(|stack| Server::start(*stack, pace)).collect();
     println!("| | | of bare | from | to | requests/s | CPU µs each |");
     println!("|---|---|---|---|---|---|---|");
     for load in loads {
-        let round = || {
-            servers
-                .iter()
-                .map(|server| load.put_on(server, seconds))
-                .collect()
-        };
-        let rounds: Vec<Vec<Done>> = (0..rounds).map(|_| round()).collect();
+        let rounds: Vec<Vec<Done>> = (0..rounds)
+            .map(|round| load.put_on_each(&servers, round, seconds))
+            .collect();
         for (at, stack) in stacks.iter().enumerate() {
             let each = |of: fn(&[Done], usize) -> f64| -> Vec<f64> {
                 rounds.iter().map(|round| of(round, at)).collect()
@@ -132,6 +131,15 @@ fn compare(loads: &[Load], stacks: &[Stack], rounds: u32, seconds: u32) {
 }
 
 impl Load {
+    /// Each round begins with another one, so that none is always first after a pause.
+    fn put_on_each(&self, servers: &[Server], round: usize, seconds: u32) -> Vec<Done> {
+        let first = round % servers.len();
+        let turns = servers[first..].iter().chain(&servers[..first]);
+        let mut done: Vec<Done> = turns.map(|server| self.put_on(server, seconds)).collect();
+        done.rotate_right(first);
+        done
+    }
+
     fn put_on(&self, server: &Server, seconds: u32) -> Done {
         let span = if self.tool == "wrk" {
             format!("-d{seconds}s")

@@ -3,10 +3,6 @@
 //! `cargo bench --all-features --bench goodput`: on the paused clock, and over sockets in real time (not with `--quick`).
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on has failed")]
 
-#[expect(
-    clippy::unwrap_used,
-    reason = "an example, of which this is all but the beginning"
-)]
 #[path = "../examples/overload.rs"]
 mod overload;
 mod record;

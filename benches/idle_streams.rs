@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -25,7 +26,8 @@ const STACKS: [Stack; 4] = [Stack::Bare, Stack::KeepAlive, Stack::Heartbeat, Sta
 const STREAMS: usize = 19_000;
 /// Files that are not streams.
 const OTHER_FILES: usize = 500;
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How many are being opened at a time.
+const AT_ONCE: usize = 64;
 
 #[derive(Debug, Default)]
 struct Found {
@@ -35,21 +37,18 @@ struct Found {
 
 fn main() {
     serve_if_asked();
-    let (streams, rounds, span) = match is_quick() {
-        true => (200, 1, INTERVAL * 2),
-        false => (
-            STREAMS.min(open_files().saturating_sub(OTHER_FILES)),
-            3,
-            INTERVAL * 8,
-        ),
+    let most = open_files().saturating_sub(OTHER_FILES);
+    let (streams, rounds, interval) = match is_quick() {
+        true => (200, 1, Duration::from_secs(1)),
+        false => (STREAMS.min(most), 2, Duration::from_secs(3)),
     };
-    println!("{streams} idle streams, a beat each {INTERVAL:?}");
+    println!("{streams} idle streams, a beat each {interval:?}");
     println!("| | bytes of the server each | CPU seconds for a million beats |");
     println!("|---|---|---|");
     let mut found = STACKS.map(|_| Found::default());
     for _ in 0..rounds {
         for (stack, found) in STACKS.iter().zip(&mut found) {
-            measure(*stack, streams, span, found);
+            measure(*stack, streams, interval, found);
         }
     }
     for (stack, found) in STACKS.iter().zip(found) {
@@ -62,21 +61,20 @@ fn main() {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn measure(stack: Stack, streams: usize, span: Duration, found: &mut Found) {
-    let server = Server::start(stack, INTERVAL);
+async fn measure(stack: Stack, streams: usize, interval: Duration, found: &mut Found) {
+    let server = Server::start(stack, interval);
     let beats = Arc::new(AtomicU64::new(0));
-    // What the first ones need is none of the others' cost.
     let mut clients = JoinSet::new();
-    for _ in 0..64 {
-        clients.spawn(open(server.address).await.listen(beats.clone()));
-    }
+    // What the first ones need once is no part of what each needs.
+    open(server.address, AT_ONCE, &beats, &mut clients).await;
     let before = server.resident();
-    for _ in 0..streams {
-        clients.spawn(open(server.address).await.listen(beats.clone()));
+    for opened in (0..streams).step_by(AT_ONCE) {
+        let count = AT_ONCE.min(streams - opened);
+        open(server.address, count, &beats, &mut clients).await;
     }
-    sleep(INTERVAL * 2).await;
+    sleep(interval).await;
     let (cpu, sent) = (server.cpu(), beats.load(Ordering::Relaxed));
-    sleep(span).await;
+    sleep(interval * 3).await;
     let (cpu, sent) = (server.cpu() - cpu, beats.load(Ordering::Relaxed) - sent);
     let bytes = (server.resident() - before) / streams as f64;
     found.bytes_per_stream.push(bytes);
@@ -86,10 +84,18 @@ async fn measure(stack: Stack, streams: usize, span: Duration, found: &mut Found
     }
 }
 
-struct Client(TcpStream);
+/// Has so many clients ask, and returns when each has its first event.
+async fn open(server: SocketAddr, count: usize, beats: &Arc<AtomicU64>, clients: &mut JoinSet<()>) {
+    let there = Arc::new(Semaphore::new(0));
+    for _ in 0..count {
+        clients.spawn(listen(server, there.clone(), beats.clone()));
+    }
+    let all = u32::try_from(count).expect("a small number");
+    drop(there.acquire_many(all).await.expect("it is not closed"));
+}
 
-/// Asks for a stream and waits for its first event.
-async fn open(server: SocketAddr) -> Client {
+/// Beats are seconds apart, so each comes by itself.
+async fn listen(server: SocketAddr, there: Arc<Semaphore>, beats: Arc<AtomicU64>) {
     let mut socket = TcpStream::connect(server).await.expect("a connection");
     let request = b"GET /events HTTP/1.1\r\nhost: bench\r\naccept: text/event-stream\r\n\r\n";
     socket.write_all(request).await.expect("a request");
@@ -98,16 +104,11 @@ async fn open(server: SocketAddr) -> Client {
         let read = socket.read_buf(&mut said).await.expect("a stream");
         assert!(read > 0, "the stream ended: {}", String::from_utf8_lossy(&said));
     }
-    Client(socket)
-}
-
-impl Client {
-    /// Beats are a second apart, so each comes by itself.
-    async fn listen(mut self, beats: Arc<AtomicU64>) {
-        let mut beat = [0; 64];
-        while self.0.read(&mut beat).await.is_ok_and(|read| read > 0) {
-            beats.fetch_add(1, Ordering::Relaxed);
-        }
+    drop(said);
+    there.add_permits(1);
+    let mut beat = [0; 64];
+    while socket.read(&mut beat).await.is_ok_and(|read| read > 0) {
+        beats.fetch_add(1, Ordering::Relaxed);
     }
 }
 
