@@ -12,14 +12,14 @@ import subprocess
 
 INTRO = """# Benchmarks
 
-What the layers cost, next to what others cost that do the same, or a part of it. `benches/run` writes this file; nothing in it is typed by hand.
+What the layers cost, next to what others cost that do the same, or a part of it. `benches/run` writes this file; and the table in the README; no figure in them is typed by hand.
 
 ```sh
 benches/run                    # everything, and this file: some fifteen minutes
 benches/run --quick            # the table below, with times too short to mean anything: under two minutes, once it is built
 benches/run --row Lifeline     # counts of the rows whose name contains it
 benches/run --row Lifeline --where    # and the functions that cost most
-benches/run --save-baseline    # like --quick, and keeps the instructions for `.ci/run bench` to compare with
+benches/run --save-baseline    # everything, and keeps the instructions for `.ci/run bench` to compare with
 ```
 
 Measured on {machine}.
@@ -36,8 +36,8 @@ Measured on {machine}.
 
 ## What is noise
 
-- **Instructions, looks at the clock, timers, allocations, atomics, system calls** are counted by callgrind, by the difference of two run lengths: the same from run to run, but for a percent where a hash map is seeded. They change with the compiler, with the C library and with what the processor lets it use, which is why the baseline in `benches/baseline/` has the toolchain's name.
-- **Atomics** are the instructions executed that lock, found by disassembling what ran; on x86-64 only. **System calls** are those that valgrind sees, without those that look at the clock, which are none outside of it; sockets are not part of these rows.
+- **Instructions, looks at the clock, timers, allocations, atomics, system calls** are counted by callgrind, by the difference of two run lengths: the same from run to run to a percent, but for the rows on axum's `Sse`, where the allocator goes one of two ways for an event: those are not in the baseline. They change with the compiler, with the C library and with what the processor lets it use, which is why the baseline in `benches/baseline/` has the toolchain's name.
+- **Atomics** are the instructions executed that lock, found by disassembling what ran; on x86-64 only (elsewhere 0). **System calls** are those that valgrind sees, without those that look at the clock, which are none outside of it; sockets are not part of these rows.
 - **Nanoseconds** have no better precision than ± 20, since the layout of code alone makes that much, and on a shared machine a third more or less. Nothing is decided by them but the contended gate, by the median of ratios in the same round.
 - **Memory** of a stream is the growth of the server's resident set, divided by the streams; its spread is given.
 - **Over sockets** the bare server is measured twice in each round; how far the two are apart is the noise of the others. Load generator and server share the machine.
@@ -80,6 +80,7 @@ Median, and the extremes, of {rounds} rounds. The share is of the bare server in
 """
 
 UNITS = ("instructions", "allocations", "clock reads", "timers", "atomics", "syscalls")
+MARKS = ("<!-- benches/run writes this -->", "<!-- to here -->")
 GREY, BLUE = "#9aa5b1", "#2166ac"
 
 
@@ -227,4 +228,14 @@ def write(root, figures, lines):
     )
     (root / "docs" / "benchmarks.md").write_text(text)
     pictures(root / "docs" / "benchmarks", figures)
-    print("\nwrote docs/benchmarks.md and its pictures")
+    readme(root / "README.md", lines)
+    print("\nwrote docs/benchmarks.md, its pictures and the table of the README")
+
+
+def readme(path, lines):
+    """Puts the rows that matter most between the two marks."""
+    wanted = ("GET", "MCP call", "frame, ready: ", "idle", "goodput", "HTTP/1.1 GET, requests")
+    rows = [["", *lines[0][1:4]]] + [line[:4] for line in lines if line[0].startswith(wanted) and "sockets" not in line[0]]
+    before, _, rest = path.read_text().partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    path.write_text(f"{before}{MARKS[0]}\n{plain(rows)}\n{MARKS[1]}{after}")
