@@ -40,7 +40,7 @@ Measured on {machine}.
 - **Atomics** are the instructions executed that lock, found by disassembling what ran; on x86-64 only (elsewhere 0). **System calls** are those that valgrind sees, without those that look at the clock, which are none outside of it; sockets are not part of these rows.
 - **Nanoseconds** have no better precision than ± 20, since the layout of code alone makes that much, and on a shared machine a third more or less. Nothing is decided by them but the contended gate, by the median of ratios in the same round.
 - **Memory** of a stream is the growth of the server's resident set, divided by the streams; its spread is given.
-- **Over sockets** the bare server is measured twice in each round; how far the two are apart is the noise of the others. Load generator and server share the machine.
+- **Over sockets** the bare server is measured twice in each round; how far the two are apart is the noise of the others, of which the table takes the middle half. Load generator and server share the machine.
 
 ## Counts
 

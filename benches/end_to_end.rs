@@ -64,7 +64,7 @@ fn main() {
     let missing = ["wrk", "h2load"].map(|tool| Command::new(tool).arg("--version").output().is_err());
     if missing.contains(&true) {
         println!(
-            "NOT MEASURED: end to end needs wrk and h2load (Debian: apt-get install wrk nghttp2-client)"
+            "NOT CHECKED: end to end, which needs wrk and h2load (Debian: apt-get install wrk nghttp2-client)"
         );
         return;
     }

@@ -162,9 +162,10 @@ def end_to_end(figures, case):
     bare, peer, ours = (figures.of("end_to_end", case, who, "CPU µs") for who in ("bare", "peers' stack", "Lifeline"))
     if not noise or None in (bare, peer, ours):
         return
-    spread = f"{min(noise):.2f} to {max(noise):.2f}"
-    yield Line(f"{case}, requests/s of bare (bare itself: {spread})", "1", number(ratio("peers' stack")), number(ratio("Lifeline")),
-               number(quotient(ratio("Lifeline"), ratio("peers' stack"))), "within noise", ratio("Lifeline") >= min(noise), True)
+    # The extremes would let anything pass on a busy machine.
+    low, _, high = statistics.quantiles(noise, n=4, method="inclusive") if len(noise) > 1 else noise * 3
+    yield Line(f"{case}, requests/s of bare (bare itself: {low:.2f} to {high:.2f})", "1", number(ratio("peers' stack")), number(ratio("Lifeline")),
+               number(quotient(ratio("Lifeline"), ratio("peers' stack"))), "within noise", ratio("Lifeline") >= low, True)
     yield Line(f"{case}, CPU µs of the server each", number(bare), number(peer - bare, "+"), number(ours - bare, "+"), "", "", None, True)
 
 

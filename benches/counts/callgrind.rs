@@ -41,15 +41,17 @@ fn callgrind_mark_stop() {
     black_box(2);
 }
 
-/// Whether valgrind can be run at all.
+/// Whether what counts can be run at all.
 pub(crate) fn check_installed() -> Result<(), Box<dyn Error>> {
-    let version = Command::new("valgrind")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    match version.is_ok_and(|status| status.success()) {
-        true => Ok(()),
-        false => Err("counting needs valgrind (Debian: apt-get install valgrind)".into()),
+    let runs = |tool: &str| {
+        let version = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
+        version.is_ok_and(|status| status.success())
+    };
+    match ["valgrind", "objdump"].into_iter().find(|tool| !runs(tool)) {
+        None => Ok(()),
+        Some(tool) => {
+            Err(format!("counting needs {tool} (Debian: apt-get install valgrind binutils)").into())
+        }
     }
 }
 

@@ -11,8 +11,8 @@
 //! libraries tells. A look at the clock is a system call under valgrind, and outside of it is none, so those that
 //! look at the clock are taken off the system calls.
 //!
-//! `benches/run` starts it. Options: `--row TEXT` (rows whose
-//! name contains it), `--where` (also the functions that cost most).
+//! `benches/run` starts it. Options: `--row TEXT` (rows whose name contains it), `--where` (also the functions that cost
+//! most).
 
 mod atomics;
 mod calibrate;

@@ -33,7 +33,7 @@ pub(crate) fn print(counted: &[Counted]) {
     }
     println!(
         "\ninstr: instructions in user space · adds: to the handler alone · clock: looks at the clock · timers: \
-         registrations with tokio's wheel\natomics: read-modify-writes · cold: no earlier timer lives, so each one \
+         registrations with tokio's wheel\natomics: read-modify-writes (x86-64 only) · cold: no earlier timer lives, so each one \
          that is armed wakes the driver by a system call"
     );
 }
