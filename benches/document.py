@@ -12,7 +12,7 @@ import subprocess
 
 INTRO = """# Benchmarks
 
-What the layers cost, next to what others cost that do the same, or a part of it. `benches/run` writes this file; and the table in the README; no figure in them is typed by hand.
+What the layers cost, next to what others cost that do the same, or a part of it. `benches/run` writes this file and the table in the README; no figure in them is typed by hand.
 
 ```sh
 benches/run                    # everything, and this file: some fifteen minutes
@@ -150,7 +150,7 @@ def goodput(figures):
 
 def bars(title, rows, unit, mark=None):
     """Horizontal bars. A row: name, value, colour, and the ends of a whisker or None."""
-    left, wide, high = 420, 360, 20
+    left, wide, high = 450, 340, 20
     most = max(max(value, *(ends or (0,))) for _, value, _, ends in rows)
     height = 44 + high * len(rows)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + wide + 90}" height="{height}" font-family="sans-serif" font-size="12">',
