@@ -4,9 +4,13 @@
 //! are measured in turns in the same run; a figure is the median of the rounds, and the ratio is the median of
 //! the rounds' ratios. Allocations are counted in the same process.
 //!
+//! `--quick` measures three short rounds, to show that it works.
+//!
 //! With `--row <name> <ops>` one row runs on one thread, for a counter of instructions: run it with two numbers
 //! of operations and divide the difference.
 #![expect(clippy::expect_used, reason = "a measurement that cannot go on has failed")]
+
+mod record;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::convert::Infallible;
@@ -26,6 +30,8 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_lifeline::admission_gate::Key;
 use tower_lifeline::{AdmissionGate, AdmissionGateLayer, Class, ClassLimits, GateLimits, RequestHead};
+
+use self::record::record;
 
 struct Counting;
 
@@ -319,8 +325,12 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
+    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    if is_quick {
+        OPS.store(400, Ordering::Relaxed);
+    }
     let mut rows = rows();
-    for round in 0..ROUNDS {
+    for round in 0..if is_quick { 4 } else { ROUNDS } {
         for row in &mut rows {
             let figure = measure(&runtime, row);
             // The first round warms up.
@@ -346,5 +356,6 @@ fn main() {
         );
         let (ns, allocations) = (median(row.nanoseconds.clone()), allocations(&runtime, row));
         println!("| {} | {ns:.0} | {ratio} | {allocations:.2} |", row.name);
+        record("gate_contended", "contended", row.name, "ns", &row.nanoseconds);
     }
 }

@@ -1,5 +1,6 @@
 //! How long each row takes, by the clock on the wall. For a feeling only: what is compared are the counts.
 
+#[expect(dead_code, reason = "times need no more of a row than its name")]
 mod rows;
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The server that `tests/slowhttptest` and `tests/throughput` put under load: the same application under this loop
+//! The server that `tests/slowhttptest` puts under load: the same application under this loop
 //! or under axum's.
 //!
 //! `cargo run --release --features serve --example hardened -- lifeline 3000` or `… -- axum 3000`.

@@ -9,14 +9,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
-use http_body_util::Empty;
+use http_body_util::Full;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::sleep;
 use tower::{Layer, Service};
 
+use super::BARE;
 use super::parts::{Handler, Script};
 
 /// What happens so many times in a run.
@@ -25,6 +27,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What one of them is.
     pub(crate) unit: &'static str,
+    /// Whether an MCP client calls a tool and accepts a stream. Else it is a GET without a word.
+    is_call: bool,
     /// Whether the request (else: each frame) is there at the first poll.
     waits: bool,
     /// Whether no earlier timer lives, so that each timer that is armed is the soonest and wakes the driver.
@@ -34,26 +38,46 @@ pub(crate) struct Scenario {
 }
 
 /// All that a row is measured in.
-pub(crate) const SCENARIOS: [Scenario; 8] = [
+pub(crate) const SCENARIOS: [Scenario; 12] = [
     Scenario {
-        name: "ready",
+        name: "GET ready",
         ..REQUEST
     },
     Scenario {
-        name: "pending once",
+        name: "GET pending once",
         waits: true,
         ..REQUEST
     },
     Scenario {
-        name: "ready, cold",
+        name: "GET ready, cold",
         is_cold: true,
         ..REQUEST
     },
     Scenario {
-        name: "pending once, cold",
+        name: "GET pending once, cold",
         waits: true,
         is_cold: true,
         ..REQUEST
+    },
+    Scenario {
+        name: "call ready",
+        ..CALL
+    },
+    Scenario {
+        name: "call pending once",
+        waits: true,
+        ..CALL
+    },
+    Scenario {
+        name: "call ready, cold",
+        is_cold: true,
+        ..CALL
+    },
+    Scenario {
+        name: "call pending once, cold",
+        waits: true,
+        is_cold: true,
+        ..CALL
     },
     Scenario {
         name: "frame ready",
@@ -78,10 +102,16 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
 const REQUEST: Scenario = Scenario {
     name: "",
     unit: "request",
+    is_call: false,
     waits: false,
     is_cold: false,
     chunk: b"sixteen bytes ok",
     is_event_stream: false,
+};
+const CALL: Scenario = Scenario {
+    is_call: true,
+    chunk: br#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"42"}]}}"#,
+    ..REQUEST
 };
 const FRAME: Scenario = Scenario {
     unit: "frame",
@@ -107,16 +137,34 @@ const SSE_EVENT: [u8; 200] = {
 };
 
 /// The timer that makes a warm run warm. Rows must not arm one that ends earlier.
-const EARLIER: Duration = Duration::from_secs(60);
+const EARLIER: Duration = Duration::from_secs(5);
 
 /// Called once in a run, to do what it is given and to measure that.
 pub(crate) type Measure<'a> = dyn FnMut(&mut dyn FnMut()) + 'a;
+
+/// The request of every row.
+pub(crate) type Asked = Request<Full<Bytes>>;
+
+/// What an MCP client sends to have a tool called.
+const TOOL_CALL: &[u8] =
+    br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"search","arguments":{"query":"life"}}}"#;
+
+/// Who made what a row measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Nobody,
+    Peers,
+    Ours,
+}
 
 type Run = dyn Fn(Scenario, usize, &mut Measure<'_>);
 
 /// A line of the table.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// The row whose costs are those of the handler alone.
+    pub(crate) against: &'static str,
+    pub(crate) whose: Whose,
     run: Box<Run>,
 }
 
@@ -133,31 +181,42 @@ impl Debug for Row {
 impl Row {
     /// The handler alone.
     pub(crate) fn bare(name: &'static str) -> Self {
-        Self::new(name, |handler| handler)
+        Self::new(name, Handler)
     }
 
     /// The handler under one layer, or under a stack of them.
     pub(crate) fn layer<L, B>(name: &'static str, layer: L) -> Self
     where
         L: Layer<Handler> + 'static,
-        L::Service: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Debug>,
+        L::Service: Service<Asked, Response = Response<B>, Error: Debug>,
         B: Body<Error: Debug>,
     {
-        Self::new(name, move |handler| layer.layer(handler))
+        Self::new(name, move |script| layer.layer(Handler(script)))
     }
 
-    fn new<S, B>(name: &'static str, service: impl Fn(Handler) -> S + 'static) -> Self
+    /// A service that answers as its script says.
+    pub(crate) fn new<S, B>(name: &'static str, service: impl Fn(Script) -> S + 'static) -> Self
     where
-        S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Debug>,
+        S: Service<Asked, Response = Response<B>, Error: Debug>,
         B: Body<Error: Debug>,
     {
         let run = move |scenario: Scenario, n: usize, measure: &mut Measure<'_>| {
-            scenario.run(&mut service(Handler(scenario.script(n))), n, measure);
+            scenario.run(&mut service(scenario.script(n)), n, measure);
         };
         Self {
             name,
+            against: BARE,
+            whose: Whose::Nobody,
             run: Box::new(run),
         }
+    }
+
+    pub(crate) fn against(self, against: &'static str) -> Self {
+        Self { against, ..self }
+    }
+
+    pub(crate) fn of(self, whose: Whose) -> Self {
+        Self { whose, ..self }
     }
 
     /// Does what the scenario says `n` times, in a runtime of its own.
@@ -171,6 +230,21 @@ impl Row {
 impl Scenario {
     fn is_request(self) -> bool {
         self.unit == REQUEST.unit
+    }
+
+    fn request(self) -> Asked {
+        if !self.is_call {
+            return Request::default();
+        }
+        let mut request = Request::new(Full::new(Bytes::from_static(TOOL_CALL)));
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/json, text/event-stream"),
+        );
+        request
     }
 
     fn script(self, n: usize) -> Script {
@@ -187,7 +261,7 @@ impl Scenario {
 
     fn run<S, B>(self, service: &mut S, n: usize, measure: &mut Measure<'_>)
     where
-        S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Debug>,
+        S: Service<Asked, Response = Response<B>, Error: Debug>,
         B: Body<Error: Debug>,
     {
         runtime().block_on(async {
@@ -199,9 +273,9 @@ impl Scenario {
             }
             // One poll does it all, so tokio's budget per poll would make every 128th timer behave otherwise.
             unconstrained(poll_fn(|cx| {
-                exchange(service, cx);
+                exchange(self, service, cx);
                 let requests = if self.is_request() { n } else { 1 };
-                measure(&mut || (0..requests).for_each(|_| exchange(service, cx)));
+                measure(&mut || (0..requests).for_each(|_| exchange(self, service, cx)));
                 Poll::Ready(())
             }))
             .await;
@@ -217,13 +291,13 @@ fn runtime() -> Runtime {
 }
 
 /// One request and all of its response body, which is polled as hyper does: until it says that it has ended.
-fn exchange<S, B>(service: &mut S, cx: &mut Context<'_>)
+fn exchange<S, B>(scenario: Scenario, service: &mut S, cx: &mut Context<'_>)
 where
-    S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error: Debug>,
+    S: Service<Asked, Response = Response<B>, Error: Debug>,
     B: Body<Error: Debug>,
 {
     until_ready(|| service.poll_ready(cx)).expect("a service that is ready");
-    let mut answer = pin!(service.call(black_box(Request::new(Empty::new()))));
+    let mut answer = pin!(service.call(black_box(scenario.request())));
     let response = until_ready(|| answer.as_mut().poll(cx)).expect("a response");
     let mut body = pin!(black_box(response).into_body());
     while !body.is_end_stream() {

@@ -8,8 +8,9 @@ mod floor;
 mod ours;
 mod parts;
 mod peers;
+mod sse;
 
-pub(crate) use self::driver::{Row, SCENARIOS};
+pub(crate) use self::driver::{Row, SCENARIOS, Whose};
 
 /// The name of the row that the others are compared with.
 pub(crate) const BARE: &str = "bare";
@@ -20,7 +21,8 @@ pub(crate) fn all() -> Vec<Row> {
         Row::bare(BARE),
         Row::layer("forward only (floor)", floor::ForwardLayer),
     ];
-    rows.extend(peers::rows());
-    rows.extend(ours::rows());
+    rows.extend(peers::rows().into_iter().map(|row| row.of(Whose::Peers)));
+    rows.extend(ours::rows().into_iter().map(|row| row.of(Whose::Ours)));
+    rows.extend(sse::rows());
     rows
 }

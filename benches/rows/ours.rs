@@ -33,7 +33,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("SlowClientGuard", SlowClientGuardLayer::default()),
         Row::layer("AdmissionGate", gate.clone()),
         Row::layer("DeadlineLayer", deadline),
-        Row::layer("RequestBody (no body)", body),
+        Row::layer("RequestBody", body),
         Row::layer("all of them", all),
         Row::layer("Lifeline", Lifeline::builder().build().expect("a stack").layer()),
         Row::layer(

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tower::Service;
 
 /// What the handler answers, and how long it makes its caller wait.
@@ -24,15 +25,20 @@ pub(crate) struct Script {
     pub(crate) is_sized: bool,
 }
 
-/// Answers as its script says.
+/// Reads the request's body, if there is one, and answers as its script says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handler(pub(crate) Script);
 
-/// The handler's future.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    script: Script,
-    waits: bool,
+pin_project! {
+    /// The handler's future.
+    #[derive(Debug)]
+    pub(crate) struct Answer<B> {
+        #[pin]
+        asked: Option<B>,
+        content_type: Option<HeaderValue>,
+        script: Script,
+        waits: bool,
+    }
 }
 
 /// A body of equal frames. One that waits is pending once before each of them.
@@ -48,19 +54,28 @@ pub(crate) struct Frames {
 // === impl Handler ===
 
 // `inline(never)` here and below keeps the optimizer from treating one row's handler otherwise than another's.
-impl<B> Service<Request<B>> for Handler {
+impl<B: Body> Service<Request<B>> for Handler {
     type Response = Response<Frames>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Answer<B>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     #[inline(never)]
-    fn call(&mut self, request: Request<B>) -> Answer {
-        black_box(&request);
+    fn call(&mut self, request: Request<B>) -> Answer<B> {
+        let (mut head, body) = black_box(request).into_parts();
+        let has_body = !body.is_end_stream();
+        // An answer is of the type of its question, unless it is an event stream.
+        let content_type = match self.0.is_event_stream {
+            true => Some(HeaderValue::from_static("text/event-stream")),
+            false if has_body => head.headers.remove(CONTENT_TYPE),
+            false => None,
+        };
         Answer {
+            asked: has_body.then_some(body),
+            content_type,
             script: self.0,
             waits: self.0.head_waits,
         }
@@ -69,33 +84,29 @@ impl<B> Service<Request<B>> for Handler {
 
 // === impl Answer ===
 
-impl Future for Answer {
+impl<B: Body> Future for Answer<B> {
     type Output = Result<Response<Frames>, Infallible>;
 
     #[inline(never)]
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        if std::mem::take(&mut self.waits) {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        while let Some(body) = this.asked.as_mut().as_pin_mut() {
+            if ready!(body.poll_frame(cx)).is_none() {
+                this.asked.set(None);
+            }
+        }
+        if std::mem::take(this.waits) {
             return Poll::Pending;
         }
-        let Script {
-            frames,
-            frame_waits,
-            chunk,
-            is_event_stream,
-            is_sized,
-            ..
-        } = self.script;
         let mut response = Response::new(Frames {
-            left: frames,
-            chunk,
-            waits: frame_waits,
+            left: this.script.frames,
+            chunk: this.script.chunk,
+            waits: this.script.frame_waits,
             waited: false,
-            is_sized,
+            is_sized: this.script.is_sized,
         });
-        if is_event_stream {
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        if let Some(content_type) = this.content_type.take() {
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
         }
         Poll::Ready(Ok(response))
     }

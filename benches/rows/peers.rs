@@ -1,4 +1,5 @@
-//! What tower and tower-http offer for the same purposes.
+//! What tower, tower-http and tower-resilience offer for the same purposes.
+#![expect(clippy::expect_used, reason = "this configuration is not refused")]
 
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer as TowerTimeoutLayer;
 use tower_http::timeout::{ResponseBodyDeadlineLayer, ResponseBodyTimeoutLayer, TimeoutLayer};
+use tower_resilience_bulkhead::BulkheadLayer;
+use tower_resilience_timelimiter::TimeLimiterLayer;
 
 use super::Row;
 
@@ -22,6 +25,8 @@ pub(super) fn rows() -> Vec<Row> {
     let shed = ServiceBuilder::new()
         .layer(LoadShedLayer::new())
         .layer(ConcurrencyLimitLayer::new(SEATS));
+    let bulkhead = BulkheadLayer::builder().max_concurrent_calls(SEATS).build();
+    let bulkhead = bulkhead.expect("a bulkhead");
     vec![
         Row::layer("tower Timeout", TowerTimeoutLayer::new(LIMIT)),
         Row::layer("tower-http TimeoutLayer", head),
@@ -34,8 +39,13 @@ pub(super) fn rows() -> Vec<Row> {
         Row::layer("tower ConcurrencyLimit", ConcurrencyLimitLayer::new(SEATS)),
         Row::layer("LoadShed + ConcurrencyLimit", shed.clone()),
         Row::layer(
-            "LoadShed + Concurrency + head + body timeout",
+            "LoadShed + ConcurrencyLimit + TimeoutLayer + ResponseBodyTimeout",
             shed.layer(read).layer(head),
+        ),
+        Row::layer("tower-resilience Bulkhead", bulkhead),
+        Row::layer(
+            "tower-resilience TimeLimiter",
+            TimeLimiterLayer::builder().timeout_duration(LIMIT).build(),
         ),
     ]
 }
