@@ -42,6 +42,10 @@ pub enum Command {
 pub struct IngestArgs {
     /// A file, or a folder of them.
     pub path: PathBuf,
+    /// What Markdown and text files are known by wherever their folder is, so that those of the same name take each
+    /// other's place [default: where the folder is].
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
     /// PostgreSQL with pgvector.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,

@@ -106,7 +106,8 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
     Ok(routes.layer(layers))
 }
 
-/// Connections to the database: one for whoever has a seat, and one for the probe.
+/// Connections to the database: one for whoever has a seat, and one whose query is still being cancelled. The probe has
+/// its own.
 pub(crate) const fn pool(limits: &LimitArgs) -> u32 {
     limits.seats.saturating_add(1)
 }

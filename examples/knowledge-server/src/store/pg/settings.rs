@@ -23,7 +23,7 @@ use crate::store::StoreError;
 pub struct PgSettings {
     /// How to connect. Its `Debug` hides the password.
     pub config: Config,
-    /// The most connections, but for the one that migrates or makes the index.
+    /// The most connections, but for the one that migrates or makes the index, and the probe's.
     pub pool_size: usize,
     /// The longest wait for a connection out of the pool.
     pub acquire: Duration,

@@ -31,11 +31,11 @@ async fn an_ingest_with_nothing_that_can_be_used_fails() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("own.jsonl");
     for (text, code, told) in [
-        ("no paper\n", 2, "0 added, 0 unchanged, 1 skipped\n"),
+        ("no paper\n", 2, "0 added, 0 unchanged, 0 removed, 1 skipped\n"),
         (
             "no paper\n{\"id\":\"a\",\"title\":\"b\",\"summary\":\"c\"}\n",
             0,
-            "1 added, 0 unchanged, 1 skipped\n",
+            "1 added, 0 unchanged, 0 removed, 1 skipped\n",
         ),
     ] {
         std::fs::write(&file, text).unwrap();
