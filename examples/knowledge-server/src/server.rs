@@ -54,7 +54,7 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Syn
         figures: Figures::new(page, &lifeline.gate())?,
         server: OnceLock::new(),
     });
-    let routes = routes(probed.clone()).route_service(stack::MCP, mcp.service());
+    let routes = routes(probed.clone()).merge(mcp.routes());
     let app = stack::around(routes, &lifeline, &args)?;
     let address = listener.local_addr()?;
     let (stop, told) = (told_to_stop()?, Arc::new(OnceLock::new()));

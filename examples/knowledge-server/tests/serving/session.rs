@@ -26,23 +26,23 @@ const VERSION: &str = "2025-11-25";
 
 impl<'a> Session<'a> {
     pub(crate) async fn open(server: &'a Server) -> Self {
-        let params = json!({
-            "protocolVersion": VERSION, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
-        });
-        let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
-        let opened = server
-            .http
-            .post(server.mcp())
-            .header("accept", "application/json, text/event-stream")
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
+        let opened = Self::opening(server, json!(0)).await;
         let id = opened.headers()["mcp-session-id"].to_str().unwrap().to_owned();
         drop(opened.text().await.unwrap());
         let session = Self { server, id };
         session.tell("notifications/initialized", json!({})).await;
         session
+    }
+
+    /// What is said to whoever wants to open one.
+    pub(crate) async fn opening(server: &Server, id: Value) -> Response {
+        let params = json!({
+            "protocolVersion": VERSION, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+        });
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": "initialize", "params": params });
+        let request = server.http.post(server.mcp()).json(&body);
+        let request = request.header("accept", "application/json, text/event-stream");
+        request.send().await.unwrap()
     }
 
     pub(crate) async fn tell(&self, method: &str, params: Value) {
