@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError};
 /// How long a model that embeds may take to show itself at the start.
 const START: Duration = Duration::from_secs(30);
 
-/// A query is short.
+/// A query is short, and a part of a search.
 const EMBED: Duration = Duration::from_secs(10);
 
 /// Everything that the tools need.
@@ -123,7 +123,7 @@ fn model_limits(args: &LimitArgs) -> ModelLimits {
 
 fn steps(args: &LimitArgs) -> StepLimits {
     StepLimits {
-        embed: EMBED,
+        embed: EMBED.min(args.search_limit),
         search: args.search_limit,
         first_word: args.first_word_limit.saturating_add(ModelLimits::default().queue),
         next_word: args.next_word_limit,
