@@ -104,6 +104,11 @@ impl Mcp {
             .layer(middleware::from_fn(full::tell))
     }
 
+    /// Whether a client may come back for an answer that is still being worked at.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.tasks.running.running_task_count() > 0 || self.sessions.is_busy()
+    }
+
     /// Ends sessions and tasks, and so what they are working on.
     pub(crate) fn stop(&self) {
         self.end.cancel();

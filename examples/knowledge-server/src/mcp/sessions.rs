@@ -68,6 +68,11 @@ impl Sessions {
         }
     }
 
+    /// Whether any of them has a call under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.events.busy().is_empty()
+    }
+
     fn heard_of(&self, id: &SessionId) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.insert(id.clone(), Instant::now());
