@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use rmcp::model::{CallToolResponse, ClientCapabilities, GetTaskParams, TaskPayload};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use crate::serving::rmcp::{calling, connect};
 use crate::serving::{Heard, Outcome, Server, Session};
 
 /// Two seconds for a request, and about three for an answer.
@@ -72,6 +74,35 @@ async fn a_task_outlives_its_request_and_holds_its_seat() {
         "{words:?}"
     );
     server.until_seats(0.0, Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn rmcp_fetches_the_result_of_a_task() {
+    let server = Server::start(&["--fault", "stream=200ms"]);
+    let capabilities = ClientCapabilities::builder().enable_tasks().build();
+    let client = connect(&server, "2026-07-28", capabilities).await;
+    let question = json!({ "question": "Why do retries make overload worse?" });
+    let CallToolResponse::Task(task) = client
+        .call_tool_once(calling("ask_papers", question))
+        .await
+        .unwrap()
+    else {
+        panic!("it is no task");
+    };
+    let result = loop {
+        let params = GetTaskParams::new(task.task.task_id.clone());
+        match client.get_task(params).await.unwrap().task.payload {
+            TaskPayload::Completed { result } => break result,
+            TaskPayload::Working => sleep(Duration::from_millis(100)).await,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(
+        result["structuredContent"]["answer"]
+            .as_str()
+            .unwrap()
+            .contains("[1]")
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! The server as a process of its own, and a client that speaks HTTP and nothing more.
 
 mod clients;
+mod crowd;
+mod raw;
+pub(crate) mod rmcp;
 mod session;
+mod uses;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +18,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::clients::{python, typescript};
+pub(crate) use self::crowd::crowd;
+pub(crate) use self::raw::raw;
+pub(crate) use self::rmcp::rust;
 pub(crate) use self::session::{Heard, Session};
 
 /// A server on a port of its own, which ends with the test.
@@ -196,7 +203,12 @@ pub(crate) async fn messages(response: Response) -> Vec<Value> {
     if response.headers()["content-type"] == "application/json" {
         return vec![response.json().await.unwrap()];
     }
-    events(response).map(|(_, message)| message).collect().await
+    // What primes a stream is no message.
+    let messages = events(response).map(|(_, message)| message);
+    messages
+        .filter(|message| std::future::ready(!message.is_null()))
+        .collect()
+        .await
 }
 
 /// The messages of a stream with their ids, until it ends or breaks off.
