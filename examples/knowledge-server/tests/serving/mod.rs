@@ -47,13 +47,15 @@ impl Server {
     }
 
     pub(crate) fn start_with(arguments: &[&str], log: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_knowledge-server"))
-            .args(["--bind", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_knowledge-server"));
+        command.args(["--bind", "127.0.0.1:0"]).args(arguments);
+        Self::of(command, log)
+    }
+
+    pub(crate) fn of(mut command: Command, log: Stdio) -> Self {
+        // First, since what fails from here on leaves the server running.
+        let http = Client::new();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let base = loop {
             let line = lines.next().expect("the server starts").unwrap();
@@ -65,7 +67,7 @@ impl Server {
         Self {
             child,
             base,
-            http: Client::new(),
+            http,
         }
     }
 

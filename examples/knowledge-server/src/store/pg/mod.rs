@@ -18,8 +18,7 @@
 //! The wait for a connection has a limit of its own: a pool that is exhausted is an error within that time. Whether the
 //! database is [ready](Store::ready) is asked on a connection beside the pool.
 //!
-//! # What it does not do
-//! TLS: the database is on this host or in a network of its own. `NoTls` stands in `connect` and `lease` alone.
+//! TLS is asked for where the URL says `sslmode=require`, if the server was built with it, and never else.
 
 mod connect;
 mod fault;
@@ -33,6 +32,7 @@ mod search;
 mod session;
 mod settings;
 mod space;
+mod tls;
 mod write;
 
 use std::collections::HashMap;

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use crate::parts::Postgres;
 
 /// A database that holds the papers of this repository; and its URL.
-async fn papers(postgres: &Postgres, name: &str) -> String {
+pub(crate) async fn papers(postgres: &Postgres, name: &str) -> String {
     let url = postgres.database(name).await;
     let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/data/papers.jsonl");
     let ingested = ingest(&url, bundled.as_ref(), &[]);
