@@ -1,9 +1,10 @@
 //! Far more calls than can be served.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
+use tokio::time::Instant;
 
 use super::{Outcome, Server};
 

@@ -64,11 +64,7 @@ impl Server {
                 break base.to_owned();
             }
         };
-        Self {
-            child,
-            base,
-            http,
-        }
+        Self { child, base, http }
     }
 
     pub(crate) fn mcp(&self) -> String {

@@ -1,9 +1,10 @@
 //! Clients that are a part of the test, used as the official programs use theirs, so that the same is asked of all.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Server;
 

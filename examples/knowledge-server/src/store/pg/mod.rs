@@ -20,9 +20,17 @@
 //!
 //! TLS is asked for where the URL says `sslmode=require`, if the server was built with it, and never else.
 
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(clippy::clone_on_copy, reason = "what speaks TLS is no `Copy`")
+)]
 mod connect;
 mod fault;
 mod index;
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(clippy::clone_on_copy, reason = "what speaks TLS is no `Copy`")
+)]
 mod lease;
 mod limit;
 mod migrate;

@@ -40,7 +40,6 @@ pub(super) fn settle(config: &mut Config) -> Result<(), StoreError> {
 
 /// What connections with these settings are made with.
 #[cfg(not(feature = "tls"))]
-#[expect(clippy::unnecessary_wraps, reason = "with TLS there may be no roots")]
 pub(super) fn of(_: &Config) -> Result<Tls, StoreError> {
     Ok(tokio_postgres::NoTls)
 }

@@ -1,10 +1,11 @@
 //! A model that embeds and misbehaves: a search needs it before it needs the database.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use knowledge_server::collection::bundled;
 use serde_json::json;
 use tokio::task::{block_in_place, spawn_blocking};
+use tokio::time::Instant;
 
 use super::ingest;
 use crate::model::fake::{Fake, Step, response, say};
