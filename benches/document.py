@@ -26,7 +26,7 @@ Measured on {machine}.
 
 ## The table
 
-*bare* is the handler alone; with `+` it is what is added to it. *Peer* is the best that does the same: for requests the stack of tower's `LoadShed` and `ConcurrencyLimit` with tower-http's `TimeoutLayer` and `ResponseBodyTimeout`, for frames `ResponseBodyTimeout`, for streams axum's `KeepAlive`. *Ours* is a whole `Lifeline`, where nothing else is said *Stamped* is one that puts the deadline into the extensions of every request, which sends none the [short way](https://docs.rs/tower-lifeline/latest/tower_lifeline/lifeline/index.html#the-short-way). The peers' stack bounds the head and the silence of a body; it has no queue, no beats, no total, and does not see clients that read nothing.
+*bare* is the handler alone; with `+` it is what is added to it. *Peer* is the best that does the same: for requests the stack of tower's `LoadShed` and `ConcurrencyLimit` with tower-http's `TimeoutLayer` and `ResponseBodyTimeout`, for frames `ResponseBodyTimeout`, for streams axum's `KeepAlive`. *Ours* is a whole `Lifeline`, where nothing else is said. *Stamped* is one that puts the deadline into the extensions of every request, which sends none the [short way](https://docs.rs/tower-lifeline/latest/tower_lifeline/lifeline/index.html#the-short-way). The peers' stack bounds the head and the silence of a body; it has no queue, no beats, no total, and does not see clients that read nothing.
 
 {table}
 

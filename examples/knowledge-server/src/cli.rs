@@ -42,6 +42,10 @@ pub enum Command {
 pub struct IngestArgs {
     /// A file, or a folder of them.
     pub path: PathBuf,
+    /// What Markdown and text files are known by wherever their folder is, so that those of the same name take each
+    /// other's place [default: where the folder is].
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
     /// PostgreSQL with pgvector.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
@@ -174,6 +178,10 @@ pub struct LimitArgs {
     /// A call that may outlive its request: a task, or a call of a session whose client comes back for the answer.
     #[arg(long, default_value = "10m", value_parser = duration, value_name = "TIME")]
     pub call_limit: Duration,
+    /// How many sessions of revisions before 2026-07-28. One without a call makes room for a new one; it takes some tens
+    /// of KB.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
+    pub sessions: u32,
     /// How long the calls that are under way have to end when the server is stopped.
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub drain: Option<Duration>,

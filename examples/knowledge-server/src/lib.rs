@@ -17,6 +17,7 @@ pub mod stack;
 pub mod store;
 
 mod figures;
+mod late;
 mod mcp;
 mod notice;
 mod open;

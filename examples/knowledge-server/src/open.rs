@@ -14,7 +14,7 @@ use crate::embed::remote::RemoteEmbedder;
 use crate::fault::Faults;
 use crate::ingest::{self, Progress};
 use crate::knowledge::{Knowledge, StepLimits};
-use crate::model::{Answerer, ApiKey, ChatModel, Endpoint, Extractive, ModelError, ModelLimits};
+use crate::model::{Answerer, ApiKey, ChatModel, Endpoint, Extractive, ModelLimits};
 use crate::stack;
 use crate::store::pg::{Fault, PgSettings, PgStore};
 use crate::store::{Store, StoreError};
@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError};
 /// How long a model that embeds may take to show itself at the start.
 const START: Duration = Duration::from_secs(30);
 
-/// A query is short.
+/// A query is short, and a part of a search.
 const EMBED: Duration = Duration::from_secs(10);
 
 /// Everything that the tools need.
@@ -51,8 +51,13 @@ pub(crate) async fn embedder(
     let (Some(url), Some(model)) = (&args.embed_url, &args.embed_model) else {
         return Ok(Arc::new(Builtin::new()));
     };
-    let endpoint = Endpoint::new(url, model, ApiKey::from_env("EMBED_API_KEY"))?;
-    let embedder = RemoteEmbedder::connect(endpoint, Deadline::after(START), reporter).await?;
+    // Without the URL itself, in which there may be a password.
+    let endpoint = Endpoint::new(url, model, ApiKey::from_env("EMBED_API_KEY"))
+        .map_err(|error| format!("--embed-url: {error}"))?;
+    let host = endpoint.host().to_owned();
+    let embedder = RemoteEmbedder::connect(endpoint, Deadline::after(START), reporter)
+        .await
+        .map_err(|error| format!("--embed-url: {error} (at {host})"))?;
     Ok(Arc::new(embedder))
 }
 
@@ -100,11 +105,15 @@ async fn memory(
     Ok(Arc::new(store))
 }
 
-fn answerer(args: &ServeArgs, reporter: &Reporter) -> Result<Arc<dyn Answerer>, ModelError> {
+fn answerer(
+    args: &ServeArgs,
+    reporter: &Reporter,
+) -> Result<Arc<dyn Answerer>, Box<dyn Error + Send + Sync>> {
     let (Some(url), Some(model)) = (&args.llm_url, &args.llm_model) else {
         return Ok(Arc::new(Extractive::new()));
     };
-    let endpoint = Endpoint::new(url, model, ApiKey::from_env("LLM_API_KEY"))?;
+    let endpoint = Endpoint::new(url, model, ApiKey::from_env("LLM_API_KEY"))
+        .map_err(|error| format!("--llm-url: {error}"))?;
     let model = ChatModel::new(endpoint, model_limits(&args.limits), reporter)?;
     Ok(Arc::new(model))
 }
@@ -123,7 +132,7 @@ fn model_limits(args: &LimitArgs) -> ModelLimits {
 
 fn steps(args: &LimitArgs) -> StepLimits {
     StepLimits {
-        embed: EMBED,
+        embed: EMBED.min(args.search_limit),
         search: args.search_limit,
         first_word: args.first_word_limit.saturating_add(ModelLimits::default().queue),
         next_word: args.next_word_limit,

@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::SetOnce;
 use tokio::time::{Instant, timeout};
 use tower_lifeline::platform::Severity;
 use tower_lifeline::serve::ServeHandle;
@@ -20,6 +21,7 @@ use tower_lifeline::{Lifeline, Reporter};
 use crate::cli::ServeArgs;
 use crate::figures::{self, Figures};
 use crate::knowledge::Knowledge;
+use crate::late::Late;
 use crate::mcp::Mcp;
 use crate::{open, stack};
 
@@ -54,24 +56,30 @@ pub async fn run(args: ServeArgs) -> Result<ExitCode, Box<dyn Error + Send + Syn
         figures: Figures::new(page, &lifeline.gate())?,
         server: OnceLock::new(),
     });
-    let routes = routes(probed.clone()).route_service(stack::MCP, mcp.service());
+    let routes = routes(probed.clone()).merge(mcp.routes());
     let app = stack::around(routes, &lifeline, &args)?;
     let address = listener.local_addr()?;
-    let (stop, told) = (told_to_stop()?, Arc::new(OnceLock::new()));
-    let since = told.clone();
-    let server = lifeline.serve(listener, app).with_shutdown(async move {
-        stop.await;
-        since.get_or_init(Instant::now);
+    let (listener, late) = Late::beside(listener, &lifeline, &app)?;
+    let (stop, told) = (told_to_stop()?, Arc::new(SetOnce::new()));
+    let server = lifeline.serve(listener, app).with_shutdown({
+        let told = told.clone();
+        async move {
+            stop.await;
+            drop(told.set(Instant::now()));
+        }
     });
     probed.server.get_or_init(|| server.handle());
     println!("papers:  {}", knowledge.store.describe());
     println!("answers: {}", knowledge.author());
     println!("listening on http://{address}{}", stack::MCP);
-    let drained = server.await;
+    let late = async {
+        let told = *told.wait().await;
+        late.serve(told, || mcp.is_awaited()).await;
+        told
+    };
+    let (drained, told) = tokio::join!(server, late);
     // What has outlived its connection has what the others had.
-    let left = told.get().map_or(Duration::ZERO, |told: &Instant| {
-        lifeline.server().drain_bound().saturating_sub(told.elapsed())
-    });
+    let left = lifeline.server().drain_bound().saturating_sub(told.elapsed());
     let ended = timeout(left, lifeline.gate().close()).await.is_ok();
     mcp.stop();
     let idle = ended || timeout(LAST_WORDS, lifeline.gate().drained()).await.is_ok();

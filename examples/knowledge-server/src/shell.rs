@@ -23,7 +23,16 @@ pub async fn ingest(args: IngestArgs) -> Result<ExitCode, Box<dyn Error + Send +
     let embedder = open::embedder(&args.embed, &Reporter::log()).await?;
     let store = open::database(url, None, &*embedder).await?;
     let mut progress = Progress::new();
-    let summary = ingest::run(&args.path, Limits::default(), &*embedder, &store, &mut progress).await?;
+    let known_as = args.source.as_deref();
+    let summary = ingest::run(
+        &args.path,
+        known_as,
+        Limits::default(),
+        &*embedder,
+        &store,
+        &mut progress,
+    )
+    .await?;
     drop(progress);
     // Once the papers are in, since an index takes longer to keep than to make.
     store.ensure_index().await?;

@@ -106,7 +106,8 @@ pub fn around(routes: Router, lifeline: &Lifeline, args: &ServeArgs) -> Result<R
     Ok(routes.layer(layers))
 }
 
-/// Connections to the database: one for whoever has a seat, and one for the probe.
+/// Connections to the database: one for whoever has a seat, and one whose query is still being cancelled. The probe has
+/// its own.
 pub(crate) const fn pool(limits: &LimitArgs) -> u32 {
     limits.seats.saturating_add(1)
 }
@@ -125,14 +126,20 @@ fn gate(limits: &LimitArgs, wait: Duration, reporter: Reporter) -> Result<Admiss
         .iter()
         .fold(classes, |classes, method| classes.method(method, Class::EXEMPT));
     // Shared, since a tool of a session, or a task, works on when its response has ended.
-    Ok(AdmissionGateLayer::new(builder.build()?)
-        .classify(
-            move |head: &RequestHead<'_>| match head.extensions().get::<Notice>() {
+    let gate = builder.build()?;
+    let classify = {
+        let gate = gate.clone();
+        move |head: &RequestHead<'_>| {
+            // A gate that is closed would take the answers of a drain from those who come back for them.
+            let comes_back = || head.method() == Method::GET && waits_for_an_answer(head.headers());
+            match head.extensions().get::<Notice>() {
                 Some(_) => Class::EXEMPT,
+                None if comes_back() && gate.figures().is_closed => Class::EXEMPT,
                 None => classes.classify(head),
-            },
-        )
-        .share_seats())
+            }
+        }
+    };
+    Ok(AdmissionGateLayer::new(gate).classify(classify).share_seats())
 }
 
 /// Short enough that a refusal still has a status.

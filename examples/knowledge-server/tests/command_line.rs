@@ -62,6 +62,34 @@ fn an_origin_that_no_browser_sends_is_refused_at_once() {
 }
 
 #[test]
+fn a_model_that_cannot_be_had_is_told_by_its_flag() {
+    for (flag, url, told) in [
+        (
+            "embed",
+            "nowhere",
+            "--embed-url: the model is not configured rightly: its URL is none",
+        ),
+        (
+            "llm",
+            "nowhere",
+            "--llm-url: the model is not configured rightly: its URL is none",
+        ),
+        ("embed", "http://127.0.0.1:1/v1", "(at 127.0.0.1:1)"),
+        (
+            "llm",
+            "http://me:sesame@127.0.0.1:1/v1",
+            "a key comes from the environment",
+        ),
+    ] {
+        let (url_flag, model_flag) = (format!("--{flag}-url"), format!("--{flag}-model"));
+        let output = call(&["--bind", "127.0.0.1:0", &url_flag, url, &model_flag, "m"]);
+        let told_us = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told_us}");
+        assert!(told_us.contains(told) && !told_us.contains("sesame"), "{told_us}");
+    }
+}
+
+#[test]
 fn a_variable_that_is_empty_is_none() {
     let names = [
         "ALLOW_HOSTS",

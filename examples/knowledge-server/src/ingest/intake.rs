@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tower_lifeline::Deadline;
 
-use super::report::IngestError;
+use super::passages;
+use super::reader::Text;
+use super::report::{IngestError, Summary};
 use crate::embed::{EmbedError, Embedder};
 use crate::paper::Paper;
 use crate::store::Store;
@@ -23,8 +25,11 @@ pub struct Intake<'a> {
     store: &'a dyn Store,
     known: HashMap<String, String>,
     batch: Vec<Paper>,
+    /// What goes with the batch.
+    gone: Vec<String>,
     added: usize,
     unchanged: usize,
+    removed: usize,
 }
 
 impl<'a> Intake<'a> {
@@ -39,8 +44,10 @@ impl<'a> Intake<'a> {
             store,
             known: known.map_err(|cause| IngestError::Store { added: 0, cause })?,
             batch: Vec::with_capacity(BATCH),
+            gone: Vec::new(),
             added: 0,
             unchanged: 0,
+            removed: 0,
         })
     }
 
@@ -60,36 +67,55 @@ impl<'a> Intake<'a> {
         self.flush().await
     }
 
-    /// Stores what is left, and tells how many papers were added and how many were there already.
+    /// All passages of a text were offered: what it had more of until now goes, together with the last of them.
+    pub(super) fn ended(&mut self, text: &Text) {
+        // They were stored in the order of their numbers, so there are no gaps.
+        let later = (text.passages + 1..).map(|number| passages::name(&text.name, number));
+        let known = &self.known;
+        self.gone.extend(later.take_while(|id| known.contains_key(id)));
+    }
+
+    /// Stores what is left, and tells how many papers were added, were there already, and were removed.
     ///
     /// # Errors
     /// Where the model or the store fails.
-    pub async fn finish(mut self) -> Result<(usize, usize), IngestError> {
+    pub async fn finish(mut self) -> Result<Summary, IngestError> {
         self.flush().await?;
-        Ok((self.added, self.unchanged))
+        Ok(Summary {
+            added: self.added,
+            unchanged: self.unchanged,
+            removed: self.removed,
+            skipped: 0,
+        })
     }
 
     async fn flush(&mut self) -> Result<(), IngestError> {
-        if self.batch.is_empty() {
+        if self.batch.is_empty() && self.gone.is_empty() {
             return Ok(());
         }
         let papers = std::mem::take(&mut self.batch);
+        let gone = std::mem::take(&mut self.gone);
         let vectors = self.vectors(&papers).await;
         let vectors = vectors.map_err(|cause| IngestError::Embed {
             added: self.added,
             cause,
         })?;
-        let count = papers.len();
-        let put = self.store.put(papers.into_iter().zip(vectors).collect()).await;
+        let (count, removed) = (papers.len(), gone.len());
+        let batch = papers.into_iter().zip(vectors).collect();
+        let put = self.store.exchange(batch, gone).await;
         put.map_err(|cause| IngestError::Store {
             added: self.added,
             cause,
         })?;
         self.added += count;
+        self.removed += removed;
         Ok(())
     }
 
     async fn vectors(&self, papers: &[Paper]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if papers.is_empty() {
+            return Ok(Vec::new());
+        }
         let texts: Vec<_> = papers.iter().map(Paper::text).collect();
         let asked = texts.len();
         let vectors = self.embedder.embed(texts, Deadline::after(EMBED_LIMIT)).await?;

@@ -6,7 +6,8 @@
 //! - What the store has already, by its content's hash, is neither embedded nor stored again. A run that was
 //!   interrupted is therefore continued by starting it again.
 //! - What cannot be used is complained about, with the place and the reason, and skipped.
-//! - Nothing is ever removed: the passages that a text no longer has stay in the store.
+//! - What a text no longer has is taken out together with the last of what it has now. The passages of a file that is
+//!   gone stay, as does every paper of JSON Lines: nobody says that a file has all of them.
 
 mod files;
 mod intake;
@@ -36,18 +37,20 @@ use crate::store::embedded::Embedded;
 /// How many papers are read at a time.
 const READ_AHEAD: usize = 64;
 
-/// Brings the file or folder at `path` into `store`, and tells `watcher` how it goes.
+/// Brings the file or folder at `path` into `store`, and tells `watcher` how it goes. Texts of the same name are told
+/// from one another by `known_as`, or by where their folder is.
 ///
 /// # Errors
 /// Where nothing can be read at `path`, and where the model or the store fails. What was stored until then stays.
 pub async fn run(
     path: &Path,
+    known_as: Option<&str>,
     limits: Limits,
     embedder: &dyn Embedder,
     store: &dyn Store,
     watcher: &mut dyn Watcher,
 ) -> Result<Summary, IngestError> {
-    let (files, closed) = files::find(path)?;
+    let (files, closed) = files::find(path, known_as)?;
     watcher.begin(files.iter().map(|file| file.bytes).sum());
     let mut intake = Intake::open(embedder, store).await?;
     let mut seen = Seen::default();
@@ -74,14 +77,14 @@ pub async fn run(
                 }
             }
         }
+        for text in read.ended {
+            intake.ended(&text);
+        }
         watcher.advance(read.bytes);
     }
-    let (added, unchanged) = intake.finish().await?;
-    Ok(Summary {
-        added,
-        unchanged,
-        skipped,
-    })
+    let mut summary = intake.finish().await?;
+    summary.skipped = skipped;
+    Ok(summary)
 }
 
 /// Brings the papers that come with the server into `store`.
@@ -93,12 +96,7 @@ pub async fn seed(embedder: &dyn Embedder, store: &dyn Store) -> Result<Summary,
     for paper in crate::collection::bundled() {
         intake.offer(paper).await?;
     }
-    let (added, unchanged) = intake.finish().await?;
-    Ok(Summary {
-        added,
-        unchanged,
-        skipped: 0,
-    })
+    intake.finish().await
 }
 
 /// An embedded store with the papers that come with the server and those at `extra`.
@@ -113,7 +111,7 @@ pub async fn embedded_store(
     let store = Embedded::new(embedder.model(), embedder.dimensions());
     seed(embedder, &store).await?;
     if let Some(path) = extra {
-        run(path, Limits::default(), embedder, &store, watcher).await?;
+        run(path, None, Limits::default(), embedder, &store, watcher).await?;
     }
     Ok(store)
 }

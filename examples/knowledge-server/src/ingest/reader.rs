@@ -29,8 +29,18 @@ pub(super) type Item = Result<(Place, Paper), Complaint>;
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     pub(super) items: Vec<Item>,
+    /// The texts whose last passage is among the items, or among those of an earlier piece.
+    pub(super) ended: Vec<Text>,
     /// How many bytes it took.
     pub(super) bytes: u64,
+}
+
+/// A text that was read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    /// What its passages are called.
+    pub(super) name: String,
+    pub(super) passages: usize,
 }
 
 /// Reads files in their order, a piece at a time.
@@ -40,6 +50,8 @@ pub(super) struct Reader {
     limits: Limits,
     lines: Option<Lines>,
     passages: std::vec::IntoIter<Item>,
+    /// That whose passages these are.
+    text: Option<Text>,
 }
 
 // === impl Limits ===
@@ -62,6 +74,7 @@ impl Reader {
             limits,
             lines: None,
             passages: Vec::new().into_iter(),
+            text: None,
         }
     }
 
@@ -73,6 +86,7 @@ impl Reader {
                 piece.items.push(item);
                 continue;
             }
+            piece.ended.extend(self.text.take());
             if let Some(lines) = &mut self.lines {
                 let (item, bytes) = lines.next_item();
                 piece.bytes += bytes;
@@ -84,7 +98,7 @@ impl Reader {
             }
             match self.files.pop_front() {
                 Some(file) => piece.bytes += self.open(&file),
-                None if piece.items.is_empty() => return None,
+                None if piece.items.is_empty() && piece.ended.is_empty() => return None,
                 None => break,
             }
         }
@@ -101,7 +115,14 @@ impl Reader {
             return 0;
         }
         match read_text(&file.path, self.limits.text) {
-            Ok(text) => self.passages = passages::of(file, &text).into_iter(),
+            Ok(text) => {
+                let passages = passages::of(file, &text);
+                self.text = Some(Text {
+                    name: file.name.clone(),
+                    passages: passages.iter().filter(|item| item.is_ok()).count(),
+                });
+                self.passages = passages.into_iter();
+            }
             Err((line, why)) => self.give_up(&file.path, line, why),
         }
         file.bytes

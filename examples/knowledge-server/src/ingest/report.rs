@@ -34,6 +34,8 @@ pub struct Summary {
     pub added: usize,
     /// Those that the store had already.
     pub unchanged: usize,
+    /// Passages that their text no longer has.
+    pub removed: usize,
     /// Those that could not be used, each with a complaint.
     pub skipped: usize,
 }
@@ -121,10 +123,14 @@ impl fmt::Display for Complaint {
 // === impl Summary ===
 
 impl Summary {
-    /// What the process should exit with: 0, or 2 if there was nothing that could be used.
+    /// What the process should exit with: 0, or 2 if there was nothing that could be used and nothing to remove.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
-        if self.added + self.unchanged > 0 { 0 } else { 2 }
+        if self.added + self.unchanged + self.removed > 0 {
+            0
+        } else {
+            2
+        }
     }
 }
 
@@ -133,8 +139,12 @@ impl fmt::Display for Summary {
         let Self {
             added,
             unchanged,
+            removed,
             skipped,
         } = self;
-        write!(f, "{added} added, {unchanged} unchanged, {skipped} skipped")
+        write!(
+            f,
+            "{added} added, {unchanged} unchanged, {removed} removed, {skipped} skipped"
+        )
     }
 }

@@ -66,6 +66,7 @@ impl Desk {
         self.told = Told::default();
         let summary = run(
             path,
+            None,
             Limits::default(),
             &self.embedder,
             &self.store,
@@ -78,26 +79,32 @@ impl Desk {
         summary
     }
 
-    /// The ids in the store without the folder's name, which differs from run to run.
+    /// The ids in the store without the mark of the folder, which differs from run to run.
     async fn ids(&self) -> Vec<String> {
         let hashes = self.store.known_hashes().await.unwrap();
-        let name = self
-            .folder
-            .path()
-            .file_name()
-            .unwrap()
-            .to_string_lossy()
-            .into_owned()
-            + "/";
-        let mut ids: Vec<_> = hashes.into_keys().map(|id| id.replace(&name, "")).collect();
+        let mut ids: Vec<_> = hashes.into_keys().map(|id| unmarked(&id)).collect();
         ids.sort_unstable();
         ids
     }
 
     async fn paper(&self, id: &str) -> Paper {
-        let name = self.folder.path().file_name().unwrap().to_string_lossy();
-        let id = format!("{name}/{id}");
-        self.store.get(&id, Deadline::unbounded()).await.unwrap().unwrap()
+        let hashes = self.store.known_hashes().await.unwrap();
+        let id = hashes.keys().find(|marked| unmarked(marked) == id).unwrap();
+        self.store.get(id, Deadline::unbounded()).await.unwrap().unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+}
+
+fn unmarked(id: &str) -> String {
+    match id.split_once('@') {
+        Some((name, rest)) => format!(
+            "{name}{}",
+            rest.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+        ),
+        None => id.to_owned(),
     }
 }
 
@@ -109,6 +116,7 @@ fn summary(added: usize, unchanged: usize, skipped: usize) -> Summary {
     Summary {
         added,
         unchanged,
+        removed: 0,
         skipped,
     }
 }
@@ -202,7 +210,15 @@ async fn a_text_may_be_as_long_as_the_limit_and_no_longer() {
         ..Limits::default()
     };
     let mut told = Told::default();
-    let ended = run(desk.folder.path(), limits, &desk.embedder, &desk.store, &mut told).await;
+    let ended = run(
+        desk.folder.path(),
+        None,
+        limits,
+        &desk.embedder,
+        &desk.store,
+        &mut told,
+    )
+    .await;
     assert_eq!(ended.unwrap(), summary(1, 0, 1));
     assert_eq!(told.complaints, ["b.txt:0: is longer than 4 bytes: split it"]);
 }
@@ -238,6 +254,60 @@ async fn markdown_becomes_passages_under_its_headings() {
     );
 }
 
+/// So many passages, each long enough to stand alone.
+fn text(passages: usize) -> String {
+    let sections = (1..=passages).map(|at| format!("## Part {at}\n\nWhat part {at} says.\n\n"));
+    sections.collect()
+}
+
+#[tokio::test]
+async fn what_a_text_no_longer_has_goes() {
+    let mut desk = Desk::new(&[("a.md", text(70).as_bytes()), ("b.md", text(2).as_bytes())]);
+    assert_eq!(desk.run().await, summary(72, 0, 0));
+    for (a, kept, removed) in [(40, 40, 30), (33, 33, 7), (1, 1, 32)] {
+        desk.write("a.md", &text(a));
+        let ended = desk.run().await;
+        assert_eq!(
+            (ended.added, ended.unchanged, ended.removed),
+            (0, kept + 2, removed)
+        );
+        assert_eq!(desk.ids().await.len(), a + 2);
+    }
+    // A text that cannot be read keeps what it had; one that says nothing any more does not.
+    fs::write(desk.folder.path().join("a.md"), b"\xff").unwrap();
+    desk.write("b.md", "\n");
+    let ended = desk.run().await;
+    assert_eq!((ended.removed, ended.skipped, ended.exit_code()), (2, 2, 0));
+    assert_eq!(desk.ids().await, ["a.md#1"]);
+}
+
+#[tokio::test]
+async fn texts_of_one_name_in_folders_of_one_name_are_two() {
+    let mut desk = Desk::new(&[("one/docs/a.md", b"First."), ("two/docs/a.md", b"Second.")]);
+    let all = desk.folder.path().to_owned();
+    for (folder, known_as, expected) in [
+        ("one/docs", None, summary(1, 0, 0)),
+        ("two/docs", None, summary(1, 0, 0)),
+        ("one/docs/a.md", None, summary(0, 1, 0)),
+        ("one/docs", Some("docs"), summary(1, 0, 0)),
+        ("two/docs", Some("docs"), summary(1, 0, 0)),
+        ("two/docs/a.md", Some("docs"), summary(0, 1, 0)),
+    ] {
+        desk.told = Told::default();
+        let path = all.join(folder);
+        let ended = run(
+            &path,
+            known_as,
+            Limits::default(),
+            &desk.embedder,
+            &desk.store,
+            &mut desk.told,
+        );
+        assert_eq!(ended.await.unwrap(), expected, "{folder} {known_as:?}");
+    }
+    assert_eq!(desk.ids().await, ["a.md#1"; 3]);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn links_to_files_count_and_links_to_folders_may_lead_back() {
@@ -262,6 +332,7 @@ async fn paths_with_nothing_to_read_are_errors() {
         let path = desk.folder.path().join(name);
         let error = run(
             &path,
+            None,
             Limits::default(),
             &desk.embedder,
             &desk.store,
@@ -305,11 +376,15 @@ impl Store for Fails {
         self.store.known_hashes()
     }
 
-    fn put<'a>(&'a self, batch: Vec<(Paper, Vec<f32>)>) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn exchange<'a>(
+        &'a self,
+        batch: Vec<(Paper, Vec<f32>)>,
+        gone: Vec<String>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         use std::sync::atomic::Ordering::Relaxed;
         let one_less = |left: usize| left.checked_sub(1);
         match self.left.fetch_update(Relaxed, Relaxed, one_less) {
-            Ok(_) => self.store.put(batch),
+            Ok(_) => self.store.exchange(batch, gone),
             Err(_) => std::future::ready(Err(StoreError::Unavailable("gone".into()))).boxed(),
         }
     }
@@ -330,6 +405,7 @@ async fn an_interrupted_run_is_continued_by_the_next() {
     let path = desk.folder.path();
     let error = run(
         path,
+        None,
         Limits::default(),
         &desk.embedder,
         &store,

@@ -13,6 +13,7 @@
 mod answers;
 mod call;
 mod events;
+mod full;
 mod papers;
 mod places;
 mod sessions;
@@ -20,6 +21,7 @@ mod sessions;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::{Router, middleware};
 use rmcp::task_manager::TaskManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +34,7 @@ use self::sessions::Sessions;
 use crate::cli::ServeArgs;
 use crate::knowledge::Knowledge;
 use crate::origin::usual;
+use crate::stack::MCP;
 
 /// The service of MCP, and what lives as long as the server.
 #[derive(Debug)]
@@ -80,7 +83,7 @@ impl Mcp {
         let limit = args.limits.call_limit;
         Self {
             knowledge,
-            sessions: Arc::new(Sessions::new(RETRY, limit)),
+            sessions: Arc::new(Sessions::new(RETRY, limit, args.limits.sessions as usize)),
             tasks: Tasks {
                 running: TaskManager::new(),
                 limit,
@@ -92,10 +95,18 @@ impl Mcp {
         }
     }
 
-    pub(crate) fn service(&self) -> StreamableHttpService<Papers, Sessions> {
+    pub(crate) fn routes(&self) -> Router {
         let papers = Papers::new(self.knowledge.clone(), self.tasks.clone());
         let config = self.config.clone();
-        StreamableHttpService::new(move || Ok(papers.clone()), self.sessions.clone(), config)
+        let service = StreamableHttpService::new(move || Ok(papers.clone()), self.sessions.clone(), config);
+        Router::new()
+            .route_service(MCP, service)
+            .layer(middleware::from_fn(full::tell))
+    }
+
+    /// Whether a client may come back for an answer that is still being worked at.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.tasks.running.running_task_count() > 0 || self.sessions.is_busy()
     }
 
     /// Ends sessions and tasks, and so what they are working on.

@@ -19,6 +19,7 @@ use rmcp::transport::streamable_http_server::session::{
 use tokio::time::Instant;
 
 use super::events::Events;
+use super::full;
 
 /// rmcp's sessions, with events that are kept for clients who come back.
 ///
@@ -42,9 +43,6 @@ pub(crate) enum SessionsError {
     Gone(EventStoreError),
 }
 
-/// An idle session takes some tens of KB.
-const MOST: usize = 2000;
-
 /// How long a session may be idle: without a call, before another one takes its place; with one, on top of the longest
 /// call.
 const IDLE: Duration = Duration::from_secs(300);
@@ -55,8 +53,8 @@ pub(crate) const PRIMING: &str = "0";
 // === impl Sessions ===
 
 impl Sessions {
-    /// Calls take no longer than `longest`.
-    pub(super) fn new(retry: Duration, longest: Duration) -> Self {
+    /// At most so many, whose calls take no longer than `longest`.
+    pub(super) fn new(retry: Duration, longest: Duration, most: usize) -> Self {
         let events = Arc::new(Events::default());
         let mut rmcp = LocalSessionManager::default().with_event_store(events.clone());
         // A call that says nothing is no idle session.
@@ -66,8 +64,13 @@ impl Sessions {
             rmcp,
             events,
             heard: Mutex::default(),
-            most: MOST,
+            most,
         }
+    }
+
+    /// Whether any of them has a call under way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.events.busy().is_empty()
     }
 
     fn heard_of(&self, id: &SessionId) {
@@ -79,7 +82,7 @@ impl Sessions {
     /// is told that it is gone, and begins anew.
     async fn make_room(&self) -> Result<(), SessionsError> {
         let open: HashSet<SessionId> = self.rmcp.sessions.read().await.keys().cloned().collect();
-        let full = open.len() >= self.most;
+        let is_full = open.len() >= self.most;
         let busy = self.events.busy();
         let mut idle: Vec<(Instant, SessionId)> = {
             let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,8 +92,9 @@ impl Sessions {
         };
         idle.sort_unstable();
         let old = idle.partition_point(|(at, _)| at.elapsed() > IDLE);
-        let closed = old.max(usize::from(full)).min(idle.len());
-        if full && closed == 0 {
+        let closed = old.max(usize::from(is_full)).min(idle.len());
+        if is_full && closed == 0 {
+            full::note();
             return Err(SessionsError::Full(self.most));
         }
         for (_, id) in idle.drain(..closed) {
@@ -200,9 +204,7 @@ mod tests {
     use super::*;
 
     fn sessions(most: usize) -> Sessions {
-        let mut sessions = Sessions::new(Duration::from_secs(1), Duration::from_secs(600));
-        sessions.most = most;
-        sessions
+        Sessions::new(Duration::from_secs(1), Duration::from_secs(600), most)
     }
 
     async fn is_open(sessions: &Sessions, id: &SessionId) -> bool {

@@ -30,7 +30,7 @@ impl Endpoint {
     /// has a password in it, which would end up in logs.
     pub fn new(url: &str, model: impl Into<String>, key: Option<ApiKey>) -> Result<Self, ModelError> {
         let wrong = |why: &str| ModelError::Settings(format!("its URL {why}"));
-        let parsed = Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
+        let parsed = Url::parse(url).map_err(|error| wrong(&format!("is none: {error}")))?;
         if !["http", "https"].contains(&parsed.scheme()) {
             return Err(wrong("is not one of HTTP"));
         }

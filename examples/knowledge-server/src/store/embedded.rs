@@ -78,13 +78,14 @@ impl Embedded {
         }
     }
 
-    fn put_all(&self, batch: Vec<(Paper, Vec<f32>)>) -> Result<(), StoreError> {
+    fn exchange_all(&self, batch: Vec<(Paper, Vec<f32>)>, gone: &[String]) -> Result<(), StoreError> {
         // All checks come before the first change, so that a batch is taken as a whole or not at all.
         batch.iter().try_for_each(|(_, vector)| self.check(vector))?;
         let entries: Vec<_> = batch.into_iter().map(Entry::new).map(Arc::new).collect();
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         // A copy, should a search still be looking at the shelf as it was.
         let shelf = Arc::make_mut(&mut shelf);
+        shelf.remove(gone);
         entries.into_iter().for_each(|entry| shelf.place(entry));
         Ok(())
     }
@@ -136,8 +137,12 @@ impl Store for Embedded {
         std::future::ready(Ok(hashes.collect())).boxed()
     }
 
-    fn put<'a>(&'a self, batch: Vec<(Paper, Vec<f32>)>) -> BoxFuture<'a, Result<(), StoreError>> {
-        async move { self.put_all(batch) }.boxed()
+    fn exchange<'a>(
+        &'a self,
+        batch: Vec<(Paper, Vec<f32>)>,
+        gone: Vec<String>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        async move { self.exchange_all(batch, &gone) }.boxed()
     }
 
     fn ready<'a>(&'a self) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -155,6 +160,21 @@ impl Shelf {
                 self.places.insert(entry.paper.id.clone(), self.entries.len());
                 self.entries.push(entry);
             }
+        }
+    }
+
+    fn remove(&mut self, ids: &[String]) {
+        let before = self.places.len();
+        for id in ids {
+            self.places.remove(id);
+        }
+        if self.places.len() == before {
+            return;
+        }
+        self.entries
+            .retain(|entry| self.places.contains_key(&entry.paper.id));
+        for (place, entry) in self.entries.iter().enumerate() {
+            self.places.insert(entry.paper.id.clone(), place);
         }
     }
 
@@ -235,6 +255,26 @@ mod tests {
             [("b".into(), 1.0), ("a".into(), 0.0)]
         );
         assert_eq!(store.known_hashes().await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_goes_with_what_comes() {
+        let store = Embedded::new("model", 2);
+        let batch = ["a", "b", "c"].map(|id| (paper(id), vec![1.0, 0.0]));
+        store.put(batch.into()).await.unwrap();
+        let bad = vec![(paper("d"), vec![1.0])];
+        store.exchange(bad, vec!["a".into()]).await.unwrap_err();
+        assert_eq!(store.known_hashes().await.unwrap().len(), 3);
+        let gone = ["a", "none"].map(str::to_owned);
+        let batch = vec![(paper("c"), vec![0.0, 1.0]), (paper("d"), vec![0.0, 1.0])];
+        store.exchange(batch, gone.into()).await.unwrap();
+        assert_eq!(
+            found(&store, &[0.0, 1.0]).await,
+            [("c".into(), 1.0), ("d".into(), 1.0)]
+        );
+        let b = store.get("b", Deadline::unbounded()).await.unwrap();
+        assert_eq!(b, Some(paper("b")));
+        assert_eq!(store.get("a", Deadline::unbounded()).await.unwrap(), None);
     }
 
     #[tokio::test]

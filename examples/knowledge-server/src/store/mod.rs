@@ -53,11 +53,24 @@ pub trait Store: Send + Sync {
     /// See [`StoreError`].
     fn known_hashes<'a>(&'a self) -> BoxFuture<'a, Result<HashMap<String, String>, StoreError>>;
 
+    /// Puts papers in, or in the place of what has their id, and takes those out whose ids are `gone`: all of it or
+    /// nothing.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn exchange<'a>(
+        &'a self,
+        batch: Vec<(Paper, Vec<f32>)>,
+        gone: Vec<String>,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
     /// Puts papers in, or in the place of what has their id: all of the batch or none of it.
     ///
     /// # Errors
     /// See [`StoreError`].
-    fn put<'a>(&'a self, batch: Vec<(Paper, Vec<f32>)>) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn put<'a>(&'a self, batch: Vec<(Paper, Vec<f32>)>) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.exchange(batch, Vec::new())
+    }
 
     /// Whether it can serve, found out by asking it.
     ///

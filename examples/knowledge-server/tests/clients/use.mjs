@@ -1,5 +1,5 @@
-// Uses the knowledge server with an official TypeScript client: node use.mjs PARTS URL v1|v2 all|ask.
-// v1 speaks 2025-11-25; v2 negotiates. PARTS is the folder that the clients are installed in.
+// Uses the knowledge server with an official TypeScript client: node use.mjs PARTS URL v1|v2|v2-legacy all|ask.
+// v1 and v2-legacy speak 2025-11-25; v2 negotiates. PARTS is the folder that the clients are installed in.
 
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -16,7 +16,8 @@ async function connect() {
     return [new Client(info), new StreamableHTTPClientTransport(new URL(url))];
   }
   const { Client, StreamableHTTPClientTransport } = await load("@modelcontextprotocol/client");
-  return [new Client(info, { versionNegotiation: { mode: "auto" } }), new StreamableHTTPClientTransport(new URL(url))];
+  const options = generation === "v2" ? { versionNegotiation: { mode: "auto" } } : {};
+  return [new Client(info, options), new StreamableHTTPClientTransport(new URL(url))];
 }
 
 const [client, transport] = await connect();

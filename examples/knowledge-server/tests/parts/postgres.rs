@@ -51,6 +51,12 @@ impl Postgres {
         }
     }
 
+    /// Where it listens.
+    #[cfg(feature = "tls")]
+    pub(crate) fn socket(&self) -> String {
+        format!("{}/.s.PGSQL.5432", self.folder.display())
+    }
+
     /// The URL of a database that is there now, empty.
     pub(crate) async fn database(&self, name: &str) -> String {
         let admin = self.connect("postgres").await;

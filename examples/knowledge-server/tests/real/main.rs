@@ -10,3 +10,5 @@ mod server;
 #[path = "../serving/mod.rs"]
 mod serving;
 mod texts;
+#[cfg(feature = "tls")]
+mod tls;

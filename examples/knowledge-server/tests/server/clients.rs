@@ -1,8 +1,20 @@
-//! The official clients of Python and TypeScript, in each revision that they speak.
+//! Every client in each revision that it speaks.
+//!
+//! | client | revision | list, search, ask, progress, cancel | ask of a real database and a real model |
+//! |---|---|---|---|
+//! | Python | 2026-07-28 | [`python_without_sessions`] | `together` in `tests/real` |
+//! | Python | 2025-11-25 | [`python_in_a_session`] | the same |
+//! | TypeScript 2 | 2026-07-28 | [`typescript_two_without_sessions`] | the same |
+//! | TypeScript 1 | 2025-11-25 | [`typescript_one_in_a_session`] | the same |
+//! | TypeScript 2 | 2025-11-25 | [`typescript_two_in_a_session`] | the same |
+//! | rmcp | 2026-07-28 | [`rmcp_without_sessions`] | the same |
+//! | rmcp | 2025-11-25 | [`rmcp_in_a_session`] | the same |
+//! | HTTP alone | 2026-07-28 | [`http_alone_without_sessions`] | the same |
+//! | HTTP alone | 2025-11-25 | [`http_alone_in_a_session`] | the same |
 
 use serde_json::Value;
 
-use crate::serving::{Server, python, typescript};
+use crate::serving::{Server, python, raw, rust, typescript};
 
 /// What each of them has to see of a server that takes half a second for each piece of an answer.
 fn check(seen: &Value, version: &str) {
@@ -82,6 +94,36 @@ async fn typescript_two_without_sessions() {
         &typescript(&Server::start(&PACED), "v2", "all").await,
         "2026-07-28",
     );
+}
+
+#[tokio::test]
+async fn typescript_two_in_a_session() {
+    let server = Server::start(&PACED);
+    check(&typescript(&server, "v2-legacy", "all").await, "2025-11-25");
+}
+
+#[tokio::test]
+async fn rmcp_without_sessions() {
+    let server = Server::start(&PACED);
+    check(&rust(&server, "2026-07-28", "all").await, "2026-07-28");
+}
+
+#[tokio::test]
+async fn rmcp_in_a_session() {
+    let server = Server::start(&PACED);
+    check(&rust(&server, "2025-11-25", "all").await, "2025-11-25");
+}
+
+#[tokio::test]
+async fn http_alone_without_sessions() {
+    let server = Server::start(&PACED);
+    check(&raw(&server, "2026-07-28", "all").await, "2026-07-28");
+}
+
+#[tokio::test]
+async fn http_alone_in_a_session() {
+    let server = Server::start(&PACED);
+    check(&raw(&server, "2025-11-25", "all").await, "2025-11-25");
 }
 
 #[tokio::test]

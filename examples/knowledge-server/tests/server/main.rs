@@ -6,7 +6,6 @@ mod clients;
 mod outliving;
 mod overload;
 mod process;
-mod rust_client;
 #[path = "../serving/mod.rs"]
 mod serving;
 mod wire;

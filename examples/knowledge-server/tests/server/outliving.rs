@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use rmcp::model::{CallToolResponse, ClientCapabilities, GetTaskParams, TaskPayload};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use crate::serving::rmcp::{calling, connect};
 use crate::serving::{Heard, Outcome, Server, Session};
 
 /// Two seconds for a request, and about three for an answer.
@@ -75,6 +77,35 @@ async fn a_task_outlives_its_request_and_holds_its_seat() {
 }
 
 #[tokio::test]
+async fn rmcp_fetches_the_result_of_a_task() {
+    let server = Server::start(&["--fault", "stream=200ms"]);
+    let capabilities = ClientCapabilities::builder().enable_tasks().build();
+    let client = connect(&server, "2026-07-28", capabilities).await;
+    let question = json!({ "question": "Why do retries make overload worse?" });
+    let CallToolResponse::Task(task) = client
+        .call_tool_once(calling("ask_papers", question))
+        .await
+        .unwrap()
+    else {
+        panic!("it is no task");
+    };
+    let result = loop {
+        let params = GetTaskParams::new(task.task.task_id.clone());
+        match client.get_task(params).await.unwrap().task.payload {
+            TaskPayload::Completed { result } => break result,
+            TaskPayload::Working => sleep(Duration::from_millis(100)).await,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(
+        result["structuredContent"]["answer"]
+            .as_str()
+            .unwrap()
+            .contains("[1]")
+    );
+}
+
+#[tokio::test]
 async fn a_task_can_be_cancelled() {
     let server = Server::start(&["--fault", "model=stall"]);
     let id = begin(&server).await;
@@ -85,6 +116,45 @@ async fn a_task_can_be_cancelled() {
     assert_eq!(task["result"]["status"], "cancelled", "{task}");
     let unknown = send(&server, "tasks/get", json!({ "taskId": "none" })).await;
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
+}
+
+/// Longer than load balancers are given to notice that the server stops, from which on nobody else is let in.
+const ENDS_IN_THE_DRAIN: [&str; 6] = ["--fault", "model=6s", "--drain", "16s", "--queue-wait", "1s"];
+
+#[tokio::test]
+async fn a_task_that_ends_in_a_drain_can_be_fetched() {
+    let mut server = Server::start(&ENDS_IN_THE_DRAIN);
+    let id = begin(&server).await;
+    server.signal("-TERM");
+    let began = Instant::now();
+    let task = loop {
+        let task = send(&server, "tasks/get", json!({ "taskId": id })).await["result"].clone();
+        if task["status"] != "working" {
+            break task;
+        }
+        sleep(Duration::from_millis(500)).await;
+    };
+    assert!(began.elapsed() > Duration::from_secs(4), "{:?}", began.elapsed());
+    let answer = &task["result"]["structuredContent"]["answer"];
+    assert!(answer.as_str().unwrap().contains("[1]"), "{task}");
+    // Nobody begins anything new there.
+    let refused = server.ask().send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(server.get("/readyz").await, (503, "stopping\n".to_owned()));
+    assert!(server.ended(Duration::from_secs(8)).await.success());
+}
+
+#[tokio::test]
+async fn the_client_of_a_session_may_come_back_in_a_drain() {
+    let mut server = Server::start(&ENDS_IN_THE_DRAIN);
+    let session = Session::open(&server).await;
+    let first = Heard::until(session.ask(7).await, |_| true).await;
+    server.signal("-TERM");
+    sleep(Duration::from_millis(4500)).await;
+    let rest = Heard::of(session.resume(&first.last_id).await).await;
+    let response = rest.response().expect("the response");
+    assert_eq!(response["result"]["isError"], false, "{response}");
+    assert!(server.ended(Duration::from_secs(12)).await.success());
 }
 
 #[tokio::test]

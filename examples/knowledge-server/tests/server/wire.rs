@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::serving::{Heard, Outcome, Server, Session};
@@ -121,6 +121,26 @@ async fn in_a_session_whoever_leaves_has_not_cancelled() {
         .await
         .expect("nothing more will come");
     assert!(rest.unwrap().response().is_none());
+}
+
+#[tokio::test]
+async fn where_every_session_has_a_call_a_new_one_is_told_to_come_back() {
+    let server = Server::start(&["--fault", "model=stall", "--sessions", "1"]);
+    let session = Session::open(&server).await;
+    let _call = Heard::until(session.ask(7).await, |_| true).await;
+    let refused = Session::opening(&server, json!("first")).await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    let told: Value = refused.json().await.unwrap();
+    assert_eq!(
+        (&told["id"], &told["error"]["code"]),
+        (&json!("first"), &json!(-32010))
+    );
+    session.cancel(7).await;
+    server.until_seats(0.0, Duration::from_secs(5)).await;
+    // The old one makes room.
+    let opened = Session::opening(&server, json!(1)).await;
+    assert_eq!(opened.status(), 200);
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ pub(crate) async fn python(server: &Server, mode: &str, what: &str) -> Value {
     run(command).await
 }
 
-/// TypeScript's, of generation `v1` or `v2`.
+/// TypeScript's, of generation `v1`, `v2` or `v2-legacy`.
 pub(crate) async fn typescript(server: &Server, generation: &str, what: &str) -> Value {
     let mut command = Command::new("node");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/use.mjs"));

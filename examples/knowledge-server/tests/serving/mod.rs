@@ -1,7 +1,11 @@
 //! The server as a process of its own, and a client that speaks HTTP and nothing more.
 
 mod clients;
+mod crowd;
+mod raw;
+pub(crate) mod rmcp;
 mod session;
+mod uses;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +18,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::clients::{python, typescript};
+pub(crate) use self::crowd::crowd;
+pub(crate) use self::raw::raw;
+pub(crate) use self::rmcp::rust;
 pub(crate) use self::session::{Heard, Session};
 
 /// A server on a port of its own, which ends with the test.
@@ -40,13 +47,15 @@ impl Server {
     }
 
     pub(crate) fn start_with(arguments: &[&str], log: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_knowledge-server"))
-            .args(["--bind", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_knowledge-server"));
+        command.args(["--bind", "127.0.0.1:0"]).args(arguments);
+        Self::of(command, log)
+    }
+
+    pub(crate) fn of(mut command: Command, log: Stdio) -> Self {
+        // First, since what fails from here on leaves the server running.
+        let http = Client::new();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let base = loop {
             let line = lines.next().expect("the server starts").unwrap();
@@ -55,11 +64,7 @@ impl Server {
                 break base.to_owned();
             }
         };
-        Self {
-            child,
-            base,
-            http: Client::new(),
-        }
+        Self { child, base, http }
     }
 
     pub(crate) fn mcp(&self) -> String {
@@ -196,7 +201,12 @@ pub(crate) async fn messages(response: Response) -> Vec<Value> {
     if response.headers()["content-type"] == "application/json" {
         return vec![response.json().await.unwrap()];
     }
-    events(response).map(|(_, message)| message).collect().await
+    // What primes a stream is no message.
+    let messages = events(response).map(|(_, message)| message);
+    messages
+        .filter(|message| std::future::ready(!message.is_null()))
+        .collect()
+        .await
 }
 
 /// The messages of a stream with their ids, until it ends or breaks off.

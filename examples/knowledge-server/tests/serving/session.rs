@@ -4,13 +4,14 @@ use futures::{Stream, StreamExt};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::{Server, events};
+use super::{Outcome, Server, events};
 
 /// A session that is open.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     server: &'a Server,
     id: String,
+    pub(crate) version: String,
 }
 
 /// What was heard of a stream that has ended.
@@ -26,23 +27,24 @@ const VERSION: &str = "2025-11-25";
 
 impl<'a> Session<'a> {
     pub(crate) async fn open(server: &'a Server) -> Self {
+        let opened = Self::opening(server, json!(0)).await;
+        let id = opened.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+        let agreed = Outcome::of(opened).await.response;
+        let version = agreed["result"]["protocolVersion"].as_str().unwrap().to_owned();
+        let session = Self { server, id, version };
+        session.tell("notifications/initialized", json!({})).await;
+        session
+    }
+
+    /// What is said to whoever wants to open one.
+    pub(crate) async fn opening(server: &Server, id: Value) -> Response {
         let params = json!({
             "protocolVersion": VERSION, "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
         });
-        let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
-        let opened = server
-            .http
-            .post(server.mcp())
-            .header("accept", "application/json, text/event-stream")
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
-        let id = opened.headers()["mcp-session-id"].to_str().unwrap().to_owned();
-        drop(opened.text().await.unwrap());
-        let session = Self { server, id };
-        session.tell("notifications/initialized", json!({})).await;
-        session
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": "initialize", "params": params });
+        let request = server.http.post(server.mcp()).json(&body);
+        let request = request.header("accept", "application/json, text/event-stream");
+        request.send().await.unwrap()
     }
 
     pub(crate) async fn tell(&self, method: &str, params: Value) {
@@ -59,11 +61,16 @@ impl<'a> Session<'a> {
     /// Begins a call.
     pub(crate) async fn ask(&self, id: u32) -> Response {
         let arguments = json!({ "question": "Why do retries make overload worse?" });
-        let params = json!({
-            "name": "ask_papers", "arguments": arguments, "_meta": { "progressToken": id },
-        });
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
-        self.post(body).send().await.unwrap()
+        self.call(id, "ask_papers", arguments).send().await.unwrap()
+    }
+
+    pub(crate) fn call(&self, id: u32, tool: &str, arguments: Value) -> RequestBuilder {
+        let params = json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": id } });
+        self.request(id, "tools/call", params)
+    }
+
+    pub(crate) fn request(&self, id: u32, method: &str, params: Value) -> RequestBuilder {
+        self.post(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }))
     }
 
     /// Goes on from an event.

@@ -1,7 +1,7 @@
 //! Markdown and plain text, cut into passages of a length that an embedding can tell apart.
 //!
-//! A passage is called after its file and its number in it, `notes/raft.md#3`, so a text that only grows at its
-//! end keeps the names of what it had.
+//! A passage is called after its file, a mark of where that is, and its number in it, `notes/raft.md@0a1b2c3d4e5f#3`, so
+//! a text that only grows at its end keeps the names of what it had.
 
 mod cut;
 
@@ -47,7 +47,7 @@ pub(super) fn of(file: &Source, text: &str) -> Vec<Item> {
     let mut items = Vec::new();
     for section in sections {
         for (offset, passage) in cut::passages(&section.text, PASSAGE) {
-            let id = format!("{}#{}", file.name, items.len() + 1);
+            let id = name(&file.name, items.len() + 1);
             let line = section.line + section.text[..offset].matches('\n').count();
             let paper = passage_paper(id, &title, &section.heading, passage);
             items.push(Ok((Place::new(&file.path, line), paper)));
@@ -57,6 +57,11 @@ pub(super) fn of(file: &Source, text: &str) -> Vec<Item> {
         items.push(Err(Place::new(&file.path, 0).complain("holds no text".into())));
     }
     items
+}
+
+/// What the passage with this number is called, from 1.
+pub(super) fn name(file: &str, number: usize) -> String {
+    format!("{file}#{number}")
 }
 
 fn passage_paper(id: String, title: &str, heading: &str, passage: &str) -> Paper {

@@ -1,18 +1,19 @@
 //! Connections: the pool's, a session's, and those for cancel requests.
 
+use std::fmt;
 use std::time::Duration;
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
 };
 use tokio::runtime::Handle;
-use tokio_postgres::NoTls;
 
 use super::lease::Lease;
 use super::limit::Limit;
 use super::outcome;
 use super::session::Session;
 use super::settings::PgSettings;
+use super::tls::{self, Tls};
 use crate::store::StoreError;
 
 /// What every connection begins with:
@@ -28,10 +29,10 @@ const EVERY_CONNECTION: &str = "SET client_connection_check_interval = '1s'; \
      SET plan_cache_mode = 'force_custom_plan'";
 
 /// The database: how to connect to it, and a pool of connections.
-#[derive(Debug)]
 pub(super) struct Database {
     pool: Pool,
     settings: PgSettings,
+    tls: Tls,
     runtime: Handle,
 }
 
@@ -43,8 +44,9 @@ impl Database {
         let runtime = Handle::try_current()
             .map_err(|_| StoreError::Failed("a store is opened inside of a tokio runtime".into()))?;
         let recycling_method = RecyclingMethod::Fast;
-        let manager =
-            Manager::from_config(settings.config.clone(), NoTls, ManagerConfig { recycling_method });
+        let tls = tls::of(&settings.config)?;
+        let config = ManagerConfig { recycling_method };
+        let manager = Manager::from_config(settings.config.clone(), tls.clone(), config);
         let timeouts = Timeouts {
             wait: Some(settings.acquire),
             create: Some(settings.connect),
@@ -65,6 +67,7 @@ impl Database {
         Ok(Self {
             pool,
             settings,
+            tls,
             runtime,
         })
     }
@@ -84,6 +87,7 @@ impl Database {
                 connection,
                 limit,
                 self.settings.connect,
+                self.tls.clone(),
                 self.runtime.clone(),
             )),
             Err(error) => Err(self.refused(error)),
@@ -109,8 +113,8 @@ impl Database {
 
     /// A connection of its own, on which statements have no limit but the caller's.
     pub(super) async fn session(&self) -> Result<Session, StoreError> {
-        let connected =
-            tokio::time::timeout(self.settings.connect, self.settings.config.connect(NoTls)).await;
+        let connecting = self.settings.config.connect(self.tls.clone());
+        let connected = tokio::time::timeout(self.settings.connect, connecting).await;
         let Ok(connected) = connected else {
             return Err(StoreError::Unavailable(format!(
                 "no connection was made within {:?}",
@@ -127,6 +131,15 @@ impl Database {
         let begun = session.batch_execute(EVERY_CONNECTION).await;
         begun.map_err(|error| outcome::of_session(&error))?;
         Ok(session)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("pool", &self.pool)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

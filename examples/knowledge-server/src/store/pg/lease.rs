@@ -1,5 +1,6 @@
 //! `Lease`: a connection out of the pool that never goes back with a statement, or a cancel request, under way.
 
+use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -8,20 +9,21 @@ use futures::join;
 use tokio::runtime::Handle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, NoTls, Row};
+use tokio_postgres::{Error, Row};
 
 use super::connect::in_millis;
 use super::limit::Limit;
 use super::outcome;
+use super::tls::Tls;
 use crate::store::StoreError;
 
 /// A connection out of the pool. Dropped while a statement runs, it cancels that in the server and is closed; its
 /// place in the pool is free only once the server has said so.
-#[derive(Debug)]
 pub(super) struct Lease<'a> {
     connection: Option<Object>,
     limit: &'a Limit,
     cancel_limit: Duration,
+    tls: Tls,
     runtime: Handle,
     is_busy: bool,
 }
@@ -33,12 +35,14 @@ impl<'a> Lease<'a> {
         connection: Object,
         limit: &'a Limit,
         cancel_limit: Duration,
+        tls: Tls,
         runtime: Handle,
     ) -> Self {
         Self {
             connection: Some(connection),
             limit,
             cancel_limit,
+            tls,
             runtime,
             is_busy: false,
         }
@@ -70,8 +74,18 @@ impl Drop for Lease<'_> {
         };
         if self.is_busy {
             let (what, limit) = (self.limit.what, self.cancel_limit);
-            self.runtime.spawn(cancel(connection, what, limit));
+            self.runtime
+                .spawn(cancel(connection, self.tls.clone(), what, limit));
         }
+    }
+}
+
+impl fmt::Debug for Lease<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("limit", &self.limit)
+            .field("is_busy", &self.is_busy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,8 +118,8 @@ const FIRST_REQUEST: Duration = Duration::from_millis(20);
 
 /// Cancels what runs, and closes the connection: a request that arrives late would end the statement of whoever has
 /// the connection next. Until the server has ended the statement, or the time is up, it counts as one of the pool's.
-async fn cancel(connection: Object, what: &'static str, limit: Duration) {
-    match tokio::time::timeout(limit, until_idle(&connection)).await {
+async fn cancel(connection: Object, tls: Tls, what: &'static str, limit: Duration) {
+    match tokio::time::timeout(limit, until_idle(&connection, &tls)).await {
         Ok(Ok(())) => tracing::debug!(what, "cancelled in the database"),
         Ok(Err(error)) => tracing::warn!(what, %error, "cancelling failed"),
         Err(_) => tracing::warn!(what, ?limit, "the database does not react to a cancel request"),
@@ -115,13 +129,13 @@ async fn cancel(connection: Object, what: &'static str, limit: Duration) {
 
 /// Asks the server to cancel until it has. Once is not enough: a request that arrives before the statement does
 /// cancels nothing.
-async fn until_idle(connection: &Object) -> Result<(), Error> {
+async fn until_idle(connection: &Object, tls: &Tls) -> Result<(), Error> {
     // Answers come in order, so with this one all others are here, be it an error, since a request that arrives late
     // cancels the check itself.
     let mut idle = pin!(connection.check_connection());
     let mut patience = FIRST_REQUEST;
     loop {
-        connection.cancel_token().cancel_query(NoTls).await?;
+        connection.cancel_token().cancel_query(tls.clone()).await?;
         match tokio::time::timeout(patience, &mut idle).await {
             Ok(Err(error)) if error.code() != Some(&SqlState::QUERY_CANCELED) => return Err(error),
             Ok(_) => return Ok(()),

@@ -15,22 +15,32 @@
 //! what somebody else asks. Until then it counts as one of the pool's, so that no more than those are at work. Should even the cancel request
 //! be lost, `client_connection_check_interval` lets the server notice by itself that nobody is there.
 //!
-//! The wait for a connection has a limit of its own: a pool that is exhausted is an error within that time.
+//! The wait for a connection has a limit of its own: a pool that is exhausted is an error within that time. Whether the
+//! database is [ready](Store::ready) is asked on a connection beside the pool.
 //!
-//! # What it does not do
-//! TLS: the database is on this host or in a network of its own. `NoTls` stands in `connect` and `lease` alone.
+//! TLS is asked for where the URL says `sslmode=require`, if the server was built with it, and never else.
 
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(clippy::clone_on_copy, reason = "what speaks TLS is no `Copy`")
+)]
 mod connect;
 mod fault;
 mod index;
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(clippy::clone_on_copy, reason = "what speaks TLS is no `Copy`")
+)]
 mod lease;
 mod limit;
 mod migrate;
 mod outcome;
+mod probe;
 mod search;
 mod session;
 mod settings;
 mod space;
+mod tls;
 mod write;
 
 use std::collections::HashMap;
@@ -46,6 +56,7 @@ pub use self::settings::PgSettings;
 use self::connect::Database;
 use self::fault::Hook;
 use self::limit::Limit;
+use self::probe::Probe;
 use super::{Hit, Store, StoreError};
 use crate::embed::Embedder;
 use crate::paper::Paper;
@@ -54,6 +65,7 @@ use crate::paper::Paper;
 #[derive(Debug)]
 pub struct PgStore {
     database: Database,
+    probe: Probe,
     dimensions: usize,
     hook: Hook,
 }
@@ -75,6 +87,7 @@ impl PgStore {
         let database = Database::new(settings)?;
         let store = Self {
             database,
+            probe: Probe::default(),
             dimensions,
             hook: Hook::default(),
         };
@@ -183,9 +196,13 @@ impl Store for PgStore {
         .boxed()
     }
 
-    fn put<'a>(&'a self, batch: Vec<(Paper, Vec<f32>)>) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn exchange<'a>(
+        &'a self,
+        batch: Vec<(Paper, Vec<f32>)>,
+        gone: Vec<String>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
-            let rows = write::Rows::new(batch, self.dimensions)?;
+            let rows = write::Rows::new(batch, gone, self.dimensions)?;
             Limit::own("db.put", self.database.settings().write)
                 .hold(async |limit: &Limit| rows.put(&mut self.database.lease(limit).await?).await)
                 .await
@@ -196,7 +213,7 @@ impl Store for PgStore {
     fn ready<'a>(&'a self) -> BoxFuture<'a, Result<(), StoreError>> {
         async move {
             Limit::own("db.ready", self.database.settings().ready)
-                .hold(async |limit: &Limit| search::ready(&mut self.database.lease(limit).await?).await)
+                .hold(async |_: &Limit| self.probe.ask(&self.database).await)
                 .await
         }
         .boxed()

@@ -89,11 +89,6 @@ pub(super) async fn hashes(lease: &mut Lease<'_>) -> Result<HashMap<String, Stri
     pairs.map_err(|error| outcome::of_session(&error))
 }
 
-/// Whether the database answers.
-pub(super) async fn ready(lease: &mut Lease<'_>) -> Result<(), StoreError> {
-    lease.rows("", "SELECT 1", &[]).await.map(drop)
-}
-
 fn hit(row: &Row) -> Result<Hit, Error> {
     let score: f32 = row.try_get("score")?;
     // A vector of zeros is close to nothing, and its distance is no number.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::Config;
 
+use super::tls;
 use crate::store::StoreError;
 
 /// The settings of a [`PgStore`](super::PgStore). Start from [`parse`](Self::parse) and change what you must.
@@ -23,7 +24,7 @@ use crate::store::StoreError;
 pub struct PgSettings {
     /// How to connect. Its `Debug` hides the password.
     pub config: Config,
-    /// The most connections, but for the one that migrates or makes the index.
+    /// The most connections, but for the one that migrates or makes the index, and the probe's.
     pub pool_size: usize,
     /// The longest wait for a connection out of the pool.
     pub acquire: Duration,
@@ -49,12 +50,16 @@ impl PgSettings {
     /// The defaults, for the database at `url`: `postgres://user:password@host:port/name`, or `key=value` pairs.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] where that is neither. The text does not repeat it, since there may be a password
+    /// [`StoreError::Failed`] where that is neither, or asks for TLS that is not there. The text does not repeat it, since there may be a password
     /// in it.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
+        if let Some(complaint) = tls::complaint(url) {
+            return Err(complaint);
+        }
         let mut config: Config = url
             .parse()
             .map_err(|_| StoreError::Failed("the database URL is not one of PostgreSQL".into()))?;
+        tls::settle(&mut config)?;
         if config.get_application_name().is_none() {
             config.application_name(env!("CARGO_PKG_NAME"));
         }

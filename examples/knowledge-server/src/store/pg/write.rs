@@ -1,4 +1,4 @@
-//! What is written: batches, all of one or nothing.
+//! What is written: batches, all of one or nothing, with what they take the place of.
 
 use std::collections::HashMap;
 
@@ -15,9 +15,12 @@ pub(super) struct Rows {
     papers: Vec<String>,
     hashes: Vec<String>,
     embeddings: Vec<Vector>,
+    gone: Vec<String>,
 }
 
-const PUT: &str = "INSERT INTO papers
+/// No id is both put and gone: of one statement's changes to the same row the first alone would be made.
+const PUT: &str = "WITH gone AS (DELETE FROM papers WHERE id = ANY ($4))
+    INSERT INTO papers
         (id, title, authors, year, venue, summary, url, content_hash, embedding)
     SELECT p.id, p.title, p.authors, p.year, p.venue, p.summary, p.url, put.hash, put.embedding
     FROM unnest($1::text[], $2::text[], $3::vector[]) AS put (paper, hash, embedding),
@@ -32,16 +35,22 @@ const PUT: &str = "INSERT INTO papers
 
 impl Rows {
     /// Of two with the same id the later one stays.
-    pub(super) fn new(batch: Vec<(Paper, Vec<f32>)>, dimensions: usize) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        batch: Vec<(Paper, Vec<f32>)>,
+        mut gone: Vec<String>,
+        dimensions: usize,
+    ) -> Result<Self, StoreError> {
         let mut latest: HashMap<String, usize> = HashMap::with_capacity(batch.len());
         for (at, (paper, vector)) in batch.iter().enumerate() {
             space::check_vector(vector, dimensions)?;
             latest.insert(paper.id.clone(), at);
         }
+        gone.retain(|id| !latest.contains_key(id));
         let mut rows = Self {
             papers: Vec::with_capacity(latest.len()),
             hashes: Vec::with_capacity(latest.len()),
             embeddings: Vec::with_capacity(latest.len()),
+            gone,
         };
         for (at, (paper, vector)) in batch.into_iter().enumerate() {
             if latest.get(&paper.id) != Some(&at) {
@@ -56,7 +65,11 @@ impl Rows {
 
     pub(super) async fn put(&self, lease: &mut Lease<'_>) -> Result<(), StoreError> {
         lease
-            .rows("", PUT, &[&self.papers, &self.hashes, &self.embeddings])
+            .rows(
+                "",
+                PUT,
+                &[&self.papers, &self.hashes, &self.embeddings, &self.gone],
+            )
             .await
             .map(drop)
     }

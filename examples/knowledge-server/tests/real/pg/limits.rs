@@ -113,6 +113,15 @@ async fn an_exhausted_pool_is_an_error_within_its_limit() {
             "{found:?}"
         );
         assert!((350..4500).contains(&took.as_millis()), "{took:?}");
+        // Which says nothing of whether the database answers, and many may ask at once.
+        for ready in join_all((0..20).map(|_| store.ready())).await {
+            assert_eq!(ready, Ok(()));
+        }
+        assert_eq!(
+            count(&admin, "true").await,
+            3,
+            "two at work, and one for the probes"
+        );
         // The deadline bounds the wait as well.
         let started = Instant::now();
         let found = search(&store, Deadline::after(Duration::from_millis(100))).await;

@@ -118,6 +118,29 @@ async fn a_batch_is_all_in_or_nothing() {
     let put = store.put(vec![embedded(paper("first", "x")), wrong]).await;
     assert!(matches!(put, Err(StoreError::Mismatch(_))), "{put:?}");
     assert!(store.known_hashes().await.unwrap().is_empty());
+
+    // What is to go stays where something cannot come, and goes with what comes.
+    let ids = async || {
+        let mut ids: Vec<_> = store.known_hashes().await.unwrap().into_keys().collect();
+        ids.sort_unstable();
+        ids
+    };
+    let three = ["a", "b", "c"].map(|id| embedded(paper(id, "x")));
+    store.put(three.into()).await.unwrap();
+    // Longer than an index takes, and nothing that repeats, which would be packed.
+    let digits = (0..2_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_string());
+    let too_long: String = digits.collect();
+    let refused = store
+        .exchange(vec![embedded(paper(&too_long, "x"))], vec!["a".into()])
+        .await;
+    assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+    assert_eq!(ids().await, ["a", "b", "c"]);
+    let gone = ["a", "c", "none"].map(str::to_owned);
+    let changed = vec![embedded(paper("c", "y")), embedded(paper("d", "y"))];
+    store.exchange(changed, gone.into()).await.unwrap();
+    assert_eq!(ids().await, ["b", "c", "d"]);
+    store.exchange(Vec::new(), vec!["b".into()]).await.unwrap();
+    assert_eq!(ids().await, ["c", "d"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
