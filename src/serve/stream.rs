@@ -22,8 +22,17 @@ use super::connection::{Connection, InUse};
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     called: Arc<Mutex<Option<Called>>>,
+    fresh: Arc<Fresh>,
     connection: Arc<Connection>,
 }
+
+/// How many streams of a connection have begun whose work was not looked at yet.
+#[derive(Debug, Default)]
+pub(super) struct Fresh(AtomicU32);
+
+/// One of them, for as long as this lives.
+#[derive(Debug)]
+struct Unseen(Arc<Fresh>);
 
 /// The stream whose service was called, and on which thread.
 type Called = (ThreadId, Arc<Stream>);
@@ -54,6 +63,7 @@ pin_project! {
         #[pin]
         work: Option<F>,
         whose: Whose,
+        unseen: Option<Unseen>,
     }
 }
 
@@ -73,8 +83,13 @@ impl Streams {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
             called: Arc::default(),
+            fresh: Arc::default(),
             connection,
         }
+    }
+
+    pub(super) fn fresh(&self) -> Arc<Fresh> {
+        self.fresh.clone()
     }
 
     /// The stream whose service is being called.
@@ -101,7 +116,29 @@ where
         tokio::spawn(Task {
             work: Some(work),
             whose,
+            unseen: Some(Unseen::one_of(&self.fresh)),
         });
+    }
+}
+
+// === impl Fresh ===
+
+impl Fresh {
+    pub(super) fn are_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Unseen {
+    fn one_of(fresh: &Arc<Fresh>) -> Self {
+        fresh.0.fetch_add(1, Ordering::Relaxed);
+        Self(fresh.clone())
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -158,10 +195,12 @@ impl<F: Future<Output = ()>> Future for Task<F> {
                 this.work.set(None);
             }
         }
-        match this.work.as_pin_mut() {
+        let polled = match this.work.as_pin_mut() {
             Some(work) => work.poll(cx),
             None => Poll::Ready(()),
-        }
+        };
+        *this.unseen = None;
+        polled
     }
 }
 

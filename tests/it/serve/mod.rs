@@ -1,6 +1,7 @@
 //! `serve`, over real sockets.
 
 mod basics;
+mod batches;
 mod crowd;
 mod drain;
 mod hostile;
