@@ -74,7 +74,8 @@ impl Listener for One {
     }
 }
 
-#[tokio::test]
+/// Only the runtime with several threads runs at once whoever is woken last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn answers_that_are_ready_together_are_written_together() {
     const STREAMS: u32 = 40;
     let (client, pipe) = duplex(1 << 20);

@@ -4,6 +4,7 @@ mod basics;
 mod batches;
 mod crowd;
 mod drain;
+mod files;
 mod hostile;
 mod large;
 mod mcp;
