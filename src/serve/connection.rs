@@ -23,6 +23,8 @@ pub(super) struct Terms {
 /// What is known of a connection, and what it has been told.
 pub(super) struct Connection {
     phase: PhaseCell,
+    /// Over HTTP/2: whether a request's head is coming, whatever other requests do meanwhile.
+    head: PhaseCell,
     /// Requests whose answers are not over.
     requests: AtomicU32,
     /// Those, and whatever else needs the connection.
@@ -70,6 +72,7 @@ pub(super) enum Order {
 #[derive(Debug)]
 struct Seen {
     sighting: Sighting,
+    head: Sighting,
     ages_at: Option<Instant>,
     /// When it was told to finish.
     told_to_finish: Option<Instant>,
@@ -86,9 +89,11 @@ const TO_SAY_GOODBYE: Duration = Duration::from_secs(5);
 impl Connection {
     pub(super) fn new(terms: Arc<Terms>, socket: Arc<dyn Resets>, now: Instant, number: u64) -> Self {
         let phase = PhaseCell::new(ConnectionPhase::Handshake);
+        let head = PhaseCell::new(ConnectionPhase::Busy);
         let age = terms.settings.0.max_connection_age;
         let seen = Seen {
             sighting: phase.sight(now),
+            head: head.sight(now),
             // A tenth less or nothing, so that those who came together do not go together.
             ages_at: age.and_then(|age| now.checked_add(age - spread(age / 10, number))),
             told_to_finish: None,
@@ -96,6 +101,7 @@ impl Connection {
         };
         Self {
             phase,
+            head,
             requests: AtomicU32::new(0),
             uses: AtomicU32::new(0),
             begun: AtomicU32::new(0),
@@ -113,6 +119,15 @@ impl Connection {
 
     pub(super) const fn phase(&self) -> &PhaseCell {
         &self.phase
+    }
+
+    /// Over HTTP/2: a head has begun to come, or its last byte has.
+    pub(super) fn head_is_open(&self, is_open: bool) {
+        self.head.set(if is_open {
+            ConnectionPhase::RequestHead
+        } else {
+            ConnectionPhase::Busy
+        });
     }
 
     /// A request begins. Yields its number among those of this connection.
@@ -232,6 +247,15 @@ impl Connection {
         }
     }
 
+    fn times_out(&self, order: Order, phase: ConnectionPhase, after: Duration) {
+        if lock(&self.orders).order < order {
+            self.terms
+                .reporter
+                .report(&Event::ConnectionTimedOut { phase, after });
+        }
+        self.tell(order);
+    }
+
     fn is_due(seen: &mut Seen, now: Instant) -> bool {
         let due = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
         due(&mut seen.drains_at) | due(&mut seen.ages_at)
@@ -246,6 +270,17 @@ impl Watched for Connection {
         if Self::is_due(&mut seen, now) {
             seen.told_to_finish.get_or_insert(now);
             self.tell(Order::Finish);
+        }
+        let (phase, after) = seen.head.update(&self.head, now);
+        if self
+            .terms
+            .settings
+            .limit(phase)
+            .is_some_and(|limit| after >= limit)
+        {
+            drop(seen);
+            self.times_out(Order::Stop, phase, after);
+            return After::Stay;
         }
         if self.is_busy() {
             // Whatever comes next begins when this is over.
@@ -272,12 +307,7 @@ impl Watched for Connection {
             Order::Stop
         };
         drop(seen);
-        if lock(&self.orders).order < order {
-            self.terms
-                .reporter
-                .report(&Event::ConnectionTimedOut { phase, after });
-        }
-        self.tell(order);
+        self.times_out(order, phase, after);
         After::Stay
     }
 }

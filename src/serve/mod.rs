@@ -111,6 +111,7 @@ mod connection;
 mod drain;
 mod exchange;
 mod front;
+mod heads;
 mod io;
 mod listener;
 mod phase;
