@@ -1,16 +1,18 @@
 //! One connection, as those see it who may have to end it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::phase::{PhaseCell, Sighting};
 use super::settings::ServeSettings;
+use super::stream::lock;
 use super::turns::{Turns, Verdict};
 use crate::connection::Resets;
 use crate::cut::Turn;
 use crate::event::{ConnectionPhase, Event, Reporter};
+use crate::waiter::Waiter;
 use crate::watchdog::{After, Watched};
 
 /// What the connections of a server have in common.
@@ -54,7 +56,7 @@ pub(super) struct InUse(Arc<Connection>);
 #[derive(Debug, Default)]
 struct Orders {
     order: Order,
-    waker: Option<Waker>,
+    task: Waiter,
 }
 
 /// In rising order: one is never taken back.
@@ -191,10 +193,7 @@ impl Connection {
     /// What the task of the connection is to do. It is woken when that changes.
     pub(super) fn order(&self, cx: &Context<'_>) -> Order {
         let mut orders = lock(&self.orders);
-        match &mut orders.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        orders.task.wait(cx);
         orders.order
     }
 
@@ -202,7 +201,7 @@ impl Connection {
         let mut orders = lock(&self.orders);
         if orders.order < order {
             orders.order = order;
-            let waker = orders.waker.take();
+            let waker = orders.task.leave();
             drop(orders);
             if let Some(waker) = waker {
                 waker.wake();
@@ -353,8 +352,4 @@ fn spread(time: Duration, number: u64) -> Duration {
     let part = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let seconds = time.as_secs_f64() * (part as f64 / f64::from(u32::MAX));
     Duration::try_from_secs_f64(seconds).unwrap_or(time)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

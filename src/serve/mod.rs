@@ -127,7 +127,7 @@ mod turns;
 
 pub use self::drain::{Drained, ServeHandle};
 pub use self::listener::{Handshake, Listener, Plain, SocketKind};
-pub use self::report::{Protection, ProtectionState, Report};
 pub use self::request_body::RequestBody;
 pub use self::server::{Serve, serve};
 pub use self::settings::{ServeSettings, ServeSettingsBuilder};
+pub use crate::report::{Protection, ProtectionState, Report};

@@ -15,6 +15,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
 use super::connection::{Connection, InUse};
+use crate::waiter::Waiter;
 
 /// The executor of one connection. Between the service's call and the execution of what follows nothing else happens
 /// on that thread, so that one place is enough to hand a stream over. Another stream of the connection can be
@@ -41,7 +42,7 @@ type Called = (ThreadId, Arc<Stream>);
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     is_cut: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    task: Mutex<Waiter>,
     /// How many looks there had been when a further piece of a frame went; zero: none has.
     moved: AtomicU32,
     /// Bytes of a frame that was taken of the answer and has not gone.
@@ -54,7 +55,7 @@ pub(super) struct Stream {
 #[derive(Debug, Default)]
 pub(super) struct Upload {
     pub(super) body: Option<Incoming>,
-    pub(super) waker: Option<Waker>,
+    pub(super) reader: Waiter,
 }
 
 pin_project! {
@@ -148,9 +149,9 @@ impl Stream {
     /// Ends it: the client will see a reset, and whoever reads the request an error.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
-        let Upload { body, waker } = std::mem::take(&mut *lock(&self.upload));
+        let Upload { body, mut reader } = std::mem::take(&mut *lock(&self.upload));
         drop(body);
-        let wakers = [lock(&self.waker).take(), waker];
+        let wakers = [lock(&self.task).leave(), reader.leave()];
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
@@ -174,11 +175,7 @@ impl Stream {
     }
 
     fn is_cut(&self, cx: &Context<'_>) -> bool {
-        let mut waker = lock(&self.waker);
-        match &mut *waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        lock(&self.task).wait(cx);
         self.is_cut.load(Ordering::SeqCst)
     }
 }

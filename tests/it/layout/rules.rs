@@ -43,7 +43,9 @@ const RANKS: [&[&str]; 6] = [
         "slow_client",
         "sse",
     ],
-    &["call", "clock", "log", "timer", "watch", "watchdog"],
+    &[
+        "call", "clock", "log", "report", "timer", "waiter", "watch", "watchdog",
+    ],
     &["ending", "reply"],
     &[
         "admission_gate",

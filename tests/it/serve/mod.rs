@@ -10,6 +10,7 @@ mod large;
 mod mcp;
 mod phases;
 mod ported;
+mod report;
 mod stalls;
 mod streams;
 
