@@ -40,6 +40,7 @@ pub enum ProtectionState {
 // === impl Report ===
 
 impl Report {
+    #[cfg(feature = "io")]
     pub(crate) const fn new(lines: Vec<Protection>) -> Self {
         Self { lines }
     }
