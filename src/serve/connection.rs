@@ -270,13 +270,13 @@ impl Watched for Connection {
             seen.told_to_finish.get_or_insert(now);
             self.tell(Order::Finish);
         }
+        if self.is_blocked.load(Ordering::Relaxed) {
+            // Over HTTP/2 nothing is read while answers to what was read cannot be written: the rest may be here.
+            seen.head = self.head.sight(now);
+        }
         let (phase, after) = seen.head.update(&self.head, now);
-        if self
-            .terms
-            .settings
-            .limit(phase)
-            .is_some_and(|limit| after >= limit)
-        {
+        let limit = self.terms.settings.limit(phase);
+        if limit.is_some_and(|limit| after >= limit) {
             drop(seen);
             self.times_out(Order::Stop, phase, after);
             return After::Stay;
