@@ -68,6 +68,7 @@ mod reply;
 mod report;
 mod request_head;
 mod slow_client;
+mod spread;
 mod timer;
 #[cfg(feature = "io")]
 mod waiter;

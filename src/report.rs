@@ -65,9 +65,14 @@ impl Report {
     /// ```
     #[must_use]
     pub fn of_request<B>(request: &Request<B>) -> Self {
-        let extensions = request.extensions();
-        let mut lines = of_server(extensions.get()).to_vec();
-        lines.push(of_deadline(extensions.get()));
+        let mut report = Self::of_server(request);
+        report.lines.push(of_deadline(request.extensions().get()));
+        report
+    }
+
+    /// What is to be found out of a request about the server alone.
+    pub(crate) fn of_server<B>(request: &Request<B>) -> Self {
+        let lines = of_server(request.extensions().get()).to_vec();
         Self { lines }
     }
 

@@ -12,6 +12,7 @@ use super::turns::{Turns, Verdict};
 use crate::connection::Resets;
 use crate::cut::Turn;
 use crate::event::{ConnectionPhase, Event, Reporter};
+use crate::spread::spread;
 use crate::waiter::Waiter;
 use crate::watchdog::{After, Watched};
 
@@ -344,12 +345,4 @@ impl Drop for InUse {
         self.0.phase.set(ConnectionPhase::Idle);
         self.0.uses.fetch_sub(1, Ordering::Release);
     }
-}
-
-/// A part of `time` that differs from one number to the next and is even over many: no more is needed to keep
-/// connections apart.
-fn spread(time: Duration, number: u64) -> Duration {
-    let part = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let seconds = time.as_secs_f64() * (part as f64 / f64::from(u32::MAX));
-    Duration::try_from_secs_f64(seconds).unwrap_or(time)
 }

@@ -41,6 +41,7 @@ const RANKS: [&[&str]; 6] = [
         "request_head",
         "rpc",
         "slow_client",
+        "spread",
         "sse",
     ],
     &[
