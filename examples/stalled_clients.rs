@@ -1,12 +1,14 @@
-//! Many clients that read nothing, and what they cost until they are gone.
+//! Many clients that read nothing, and what they cost until they are gone. They are in a process of their own, whose
+//! files are not the server's, and connect before the first of them asks, so that all of them are there at once.
 //!
 //! `cargo run --release --features serve --example stalled_clients` (10 000 clients, stall of 30 s: some minutes);
-//! `… stalled_clients 2000 5` (2000 clients, stall of 5 s). Each process may have to have as many open files
-//! (`ulimit -n`) as there are clients, and some. Linux, since it reads what memory is used from `/proc`.
+//! `… stalled_clients 2000 5` (2000 clients, stall of 5 s). Each of the two processes has to be
+//! allowed as many open files (`ulimit -n`) as there are clients, and some. Linux, since it reads what memory is used from `/proc`.
 #![expect(clippy::unwrap_used, reason = "an example that fails has nothing to tell")]
 
 use std::convert::Infallible;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -20,8 +22,9 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tower_lifeline::serve::{ServeHandle, ServeSettings};
 use tower_lifeline::{Reporter, SlowClientGuardLayer, SlowClientLimits, serve};
@@ -110,26 +113,34 @@ fn app(held: &Arc<Held>, limits: SlowClientLimits) -> Router {
         .route("/quick", get(async || "quick"))
 }
 
-/// The other process: clients that ask and read nothing.
+/// The other process: clients that connect, and when all of them have, ask and read nothing.
 async fn clients(address: SocketAddr, count: u64, protocol: &str) {
     let mut sockets = Vec::new();
     let mut streams = Vec::new();
     for _ in 0..count {
-        let mut socket = TcpStream::connect(address).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // Both ends are on this machine: their buffers together must not be what its TCP runs out of.
+        socket.set_recv_buffer_size(32 * 1024).unwrap();
+        let socket = socket.connect(address).await.unwrap();
         if protocol == "h1" {
-            let request = b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n";
-            socket.write_all(request).await.unwrap();
             sockets.push(socket);
         } else {
             let (client, connection) = h2::client::handshake(socket).await.unwrap();
             tokio::spawn(connection);
-            let mut client: SendRequest<Bytes> = client.ready().await.unwrap();
-            let request = Request::get("http://x/events").body(()).unwrap();
-            let (response, _) = client.send_request(request, true).unwrap();
-            streams.push((client, response.await.unwrap()));
+            let client: SendRequest<Bytes> = client.ready().await.unwrap();
+            streams.push((client, None));
         }
     }
-    println!("there");
+    println!("connected");
+    for socket in &mut sockets {
+        let request = b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n";
+        socket.write_all(request).await.unwrap();
+    }
+    for (client, body) in &mut streams {
+        let request = Request::get("http://x/events").body(()).unwrap();
+        let (response, _) = client.send_request(request, true).unwrap();
+        *body = Some(response.await.unwrap());
+    }
     // The parent ends this.
     std::future::pending::<()>().await;
 }
@@ -144,13 +155,14 @@ async fn quick(address: SocketAddr) -> Duration {
     start.elapsed()
 }
 
-/// The worst and the median of some.
-fn latencies(mut all: Vec<Duration>) -> String {
+/// The worst and the median of some, with when they were.
+fn latencies(mut all: Vec<(Duration, Duration)>) -> String {
     all.sort();
+    let (worst, at) = all[all.len() - 1];
     format!(
-        "median {:.1?}, worst {:.1?}",
-        all[all.len() / 2],
-        all[all.len() - 1]
+        "median {:.1?}, 99 of 100 {:.1?}, worst {worst:.1?} (after {at:.1?})",
+        all[all.len() / 2].0,
+        all[all.len() * 99 / 100].0,
     )
 }
 
@@ -162,6 +174,9 @@ async fn crowd(count: u64, stall: Duration, protocol: &str) {
     let most = usize::try_from(count).unwrap() + 100;
     let settings = ServeSettings::builder()
         .slow_clients(limits)
+        // All are to be there before the first one asks.
+        .first_byte(Duration::from_secs(600))
+        .keep_alive_idle(Duration::from_secs(600))
         .max_connections(most);
     let server = serve(listener, app(&held, limits))
         .with_settings(settings.build().unwrap())
@@ -169,8 +184,9 @@ async fn crowd(count: u64, stall: Duration, protocol: &str) {
     let handle: ServeHandle = server.handle();
     let server = tokio::spawn(server.into_future());
     let mut before_crowd = Vec::new();
+    let start = Instant::now();
     for _ in 0..200 {
-        before_crowd.push(quick(address).await);
+        before_crowd.push((quick(address).await, start.elapsed()));
     }
     let before = Used::now();
 
@@ -179,11 +195,24 @@ async fn crowd(count: u64, stall: Duration, protocol: &str) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let connected = spawn_blocking(move || {
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        line
+    });
     let start = Instant::now();
-    let (mut worst, mut peak, mut most_held, mut last_came) = (Vec::new(), before, 0, start);
+    let mut while_connecting = Vec::new();
+    while !connected.is_finished() {
+        while_connecting.push((quick(address).await, start.elapsed()));
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(connected.await.unwrap(), "connected\n");
+    let (connecting, start) = (start.elapsed(), Instant::now());
+    let (mut meanwhile, mut peak, mut most_held, mut last_came) = (Vec::new(), before, 0, start);
     let mut came_before = 0;
     while held.came.load(Ordering::Relaxed) < count || held.bodies.load(Ordering::Relaxed) > 0 {
-        worst.push(quick(address).await);
+        meanwhile.push((quick(address).await, start.elapsed()));
         let there = held.bodies.load(Ordering::Relaxed);
         most_held = most_held.max(there);
         let came = held.came.load(Ordering::Relaxed);
@@ -210,9 +239,10 @@ async fn crowd(count: u64, stall: Duration, protocol: &str) {
         last_came.elapsed()
     );
     println!(
-        "- other requests: before {}; meanwhile {}",
+        "- other requests: before {}; while they connected, which took {connecting:.1?}, {}; meanwhile {}",
         latencies(before_crowd),
-        latencies(worst)
+        latencies(while_connecting),
+        latencies(meanwhile)
     );
     if protocol == "h1" {
         while handle.connections() > 0 {

@@ -21,6 +21,11 @@ pub(crate) trait Cutter: Send + Sync {
 
     /// Ends the exchange.
     fn cut(&self);
+
+    /// Whether it is this crate's server that does it.
+    fn is_of_serve(&self) -> bool {
+        false
+    }
 }
 
 /// What becomes of a slow exchange that shares its connection with others.
@@ -57,6 +62,10 @@ impl CutHandle {
     /// Ends the exchange: the stream where there are others on its connection, else the connection.
     pub fn cut(&self) {
         self.0.cut();
+    }
+
+    pub(crate) fn is_of_serve(&self) -> bool {
+        self.0.is_of_serve()
     }
 
     pub(crate) fn turn(&self, slow: &SlowClient, limits: &SlowClientLimits, now: Instant) -> Turn {

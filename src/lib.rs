@@ -66,9 +66,13 @@ mod pace;
 mod peek;
 mod phase;
 mod reply;
+mod report;
 mod request_head;
 mod slow_client;
+mod spread;
 mod timer;
+#[cfg(feature = "io")]
+mod waiter;
 mod watch;
 mod watchdog;
 
@@ -90,6 +94,7 @@ pub use self::phase::{PhaseLimits, PhaseLimitsBuilder};
 pub use self::phase_timeout::PhaseTimeoutLayer;
 pub use self::platform::Platform;
 pub use self::reply::ReplyBody;
+pub use self::report::{Protection, ProtectionState, Report};
 pub use self::request_body::{RequestBodyLayer, RequestBodyLimits};
 pub use self::request_deadline::DeadlineLayer;
 pub use self::request_head::RequestHead;

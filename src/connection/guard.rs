@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use socket2::Domain;
 
+use super::probe;
 use super::settings::{Setting, SocketSettings};
-use super::socket::Socket;
+use super::socket::{self, Socket};
 use crate::event::{Event, Reporter};
+use crate::report::Report;
 use crate::slow_client::SlowClientLimits;
 use crate::watchdog::Watchdog;
 
@@ -99,6 +101,21 @@ impl IoGuard {
         } = &*self.terms;
         let (settings, reporter) = (*settings, reporter.clone());
         self.with(settings, reporter, most_left)
+    }
+
+    /// What is at work for connections of `listener`, and what is not, as found by trying.
+    ///
+    /// ```
+    /// # use tower_lifeline::connection::IoGuard;
+    /// # async fn report(guard: IoGuard) -> std::io::Result<()> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    /// guard.report(&listener).log();
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn report(&self, listener: &impl Socket) -> Report {
+        let Terms { limits, settings, .. } = &*self.terms;
+        Report::new(probe::lines(socket::domain(listener), limits, settings))
     }
 
     /// How many connections are watched at this moment, those included that were closed with bytes on the way.

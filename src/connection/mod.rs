@@ -66,7 +66,6 @@ mod io;
 mod listener;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod outq;
-#[cfg(feature = "serve")]
 mod probe;
 mod settings;
 mod slot;
@@ -90,7 +89,7 @@ pub(crate) trait Resets: Send + Sync {
 }
 
 #[cfg(feature = "serve")]
-pub(crate) use self::probe::{Probe, Sees, probe};
+pub(crate) use self::probe::lines as report_lines;
 
 pub use self::guard::IoGuard;
 pub use self::io::GuardedIo;

@@ -14,6 +14,7 @@ use super::guard::{LeftBehind, Terms};
 use super::socket::{Queue, View};
 use crate::event::{Event, Outcome, SeenBy};
 use crate::slow_client::{Finding, SlowClient, SlowClock};
+use crate::waiter::Waiter;
 use crate::watchdog::{After, Watched};
 
 /// A connection, and what is known of its peer.
@@ -27,8 +28,8 @@ struct Content<IO> {
     io: Held<IO>,
     flow: Flow,
     clock: SlowClock,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    reader: Waiter,
+    writer: Waiter,
     /// Closing it must not look like the end of what was written.
     is_to_be_reset: bool,
 }
@@ -56,8 +57,8 @@ impl<IO> Slot<IO> {
                 io: Held::Owned(io),
                 flow: Flow::default(),
                 clock: SlowClock::new(&terms.limits),
-                reader: None,
-                writer: None,
+                reader: Waiter::default(),
+                writer: Waiter::default(),
                 is_to_be_reset: false,
             }),
             terms,
@@ -85,7 +86,7 @@ impl<IO> Slot<IO> {
         };
         let polled = read(Pin::new(io), cx);
         if polled.is_pending() {
-            remember(reader, cx);
+            reader.wait(cx);
         }
         polled
     }
@@ -114,7 +115,7 @@ impl<IO> Slot<IO> {
         let polled = write(Pin::new(io), cx);
         note(flow, &polled);
         if polled.is_pending() {
-            remember(writer, cx);
+            writer.wait(cx);
         }
         polled
     }
@@ -305,7 +306,7 @@ impl<IO> Content<IO> {
     }
 
     const fn wakers(&mut self) -> [Option<Waker>; 2] {
-        [self.reader.take(), self.writer.take()]
+        [self.reader.leave(), self.writer.leave()]
     }
 
     /// A look that panics is followed by another one, which says the same.
@@ -325,13 +326,6 @@ impl<IO> Content<IO> {
                 io::ErrorKind::NotConnected.into()
             }
         }
-    }
-}
-
-fn remember(place: &mut Option<Waker>, cx: &Context<'_>) {
-    match place {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *place = Some(cx.waker().clone()),
     }
 }
 

@@ -317,7 +317,7 @@ async fn sockets_are_set_as_the_settings_say() {
         assert!(socket.send_buffer_size().unwrap() >= 50_000);
         #[cfg(target_os = "linux")]
         {
-            assert_eq!(socket.tcp_notsent_lowat().unwrap(), 16 * 1024);
+            assert_eq!(socket.tcp_notsent_lowat().unwrap(), 64 * 1024);
             assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(90)));
         }
     })

@@ -100,7 +100,7 @@
 //! | `server.drain` | 20 s | |
 //! | `server.drain_spread` | 1 s | |
 //! | `socket.nodelay` | on | `SocketSettings` (feature `io`) |
-//! | `socket.notsent_lowat` | 16 KiB | |
+//! | `socket.notsent_lowat` | 64 KiB | |
 //! | `socket.send_buffer` | none | |
 //! | `socket.user_timeout` | none | |
 //!
@@ -329,19 +329,22 @@ impl Lifeline {
     }
 
     /// Serves `app` with the settings of this stack. In a drain, once all connections have been told to take no new
-    /// requests, the streams that agreed to it are told goodbye, and the gate is closed. `app` is inside the [layer](Self::layer) already.
+    /// requests, the streams that agreed to it are told goodbye, over as much time again, and the gate is closed. `app` is inside the [layer](Self::layer) already.
     #[cfg(feature = "serve")]
     pub fn serve<L: Listener, S>(&self, listener: L, app: S) -> Serve<L, S> {
         for finding in &self.findings {
             finding.log();
         }
         let (farewells, gate) = (self.farewells(), self.gate());
+        let (spread, drain) = (self.server.drain_spread(), self.server.drain());
+        // Who hears it last needs time for it before the cut.
+        let over = spread.min(drain.saturating_sub(spread) / 2);
         serve(listener, app)
             .with_settings(self.server)
             .with_reporter(self.reporter.clone())
             .guarded(self.slow_clients.is_some_and(|limits| !limits.is_report_only()))
             .at_drain(move || {
-                farewells.say_goodbye();
+                farewells.say_goodbye_over(over);
                 drop(gate.close());
             })
     }

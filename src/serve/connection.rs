@@ -1,16 +1,19 @@
 //! One connection, as those see it who may have to end it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::phase::{PhaseCell, Sighting};
 use super::settings::ServeSettings;
+use super::stream::lock;
 use super::turns::{Turns, Verdict};
 use crate::connection::Resets;
 use crate::cut::Turn;
 use crate::event::{ConnectionPhase, Event, Reporter};
+use crate::spread::spread;
+use crate::waiter::Waiter;
 use crate::watchdog::{After, Watched};
 
 /// What the connections of a server have in common.
@@ -23,6 +26,8 @@ pub(super) struct Terms {
 /// What is known of a connection, and what it has been told.
 pub(super) struct Connection {
     phase: PhaseCell,
+    /// Over HTTP/2: whether a request's head is coming, whatever other requests do meanwhile.
+    head: PhaseCell,
     /// Requests whose answers are not over.
     requests: AtomicU32,
     /// Those, and whatever else needs the connection.
@@ -52,7 +57,7 @@ pub(super) struct InUse(Arc<Connection>);
 #[derive(Debug, Default)]
 struct Orders {
     order: Order,
-    waker: Option<Waker>,
+    task: Waiter,
 }
 
 /// In rising order: one is never taken back.
@@ -70,6 +75,7 @@ pub(super) enum Order {
 #[derive(Debug)]
 struct Seen {
     sighting: Sighting,
+    head: Sighting,
     ages_at: Option<Instant>,
     /// When it was told to finish.
     told_to_finish: Option<Instant>,
@@ -86,9 +92,11 @@ const TO_SAY_GOODBYE: Duration = Duration::from_secs(5);
 impl Connection {
     pub(super) fn new(terms: Arc<Terms>, socket: Arc<dyn Resets>, now: Instant, number: u64) -> Self {
         let phase = PhaseCell::new(ConnectionPhase::Handshake);
+        let head = PhaseCell::new(ConnectionPhase::Busy);
         let age = terms.settings.0.max_connection_age;
         let seen = Seen {
             sighting: phase.sight(now),
+            head: head.sight(now),
             // A tenth less or nothing, so that those who came together do not go together.
             ages_at: age.and_then(|age| now.checked_add(age - spread(age / 10, number))),
             told_to_finish: None,
@@ -96,6 +104,7 @@ impl Connection {
         };
         Self {
             phase,
+            head,
             requests: AtomicU32::new(0),
             uses: AtomicU32::new(0),
             begun: AtomicU32::new(0),
@@ -113,6 +122,15 @@ impl Connection {
 
     pub(super) const fn phase(&self) -> &PhaseCell {
         &self.phase
+    }
+
+    /// Over HTTP/2: a head has begun to come, or its last byte has.
+    pub(super) fn head_is_open(&self, is_open: bool) {
+        self.head.set(if is_open {
+            ConnectionPhase::RequestHead
+        } else {
+            ConnectionPhase::Busy
+        });
     }
 
     /// A request begins. Yields its number among those of this connection.
@@ -176,10 +194,7 @@ impl Connection {
     /// What the task of the connection is to do. It is woken when that changes.
     pub(super) fn order(&self, cx: &Context<'_>) -> Order {
         let mut orders = lock(&self.orders);
-        match &mut orders.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        orders.task.wait(cx);
         orders.order
     }
 
@@ -187,7 +202,7 @@ impl Connection {
         let mut orders = lock(&self.orders);
         if orders.order < order {
             orders.order = order;
-            let waker = orders.waker.take();
+            let waker = orders.task.leave();
             drop(orders);
             if let Some(waker) = waker {
                 waker.wake();
@@ -232,6 +247,15 @@ impl Connection {
         }
     }
 
+    fn times_out(&self, order: Order, phase: ConnectionPhase, after: Duration) {
+        if lock(&self.orders).order < order {
+            self.terms
+                .reporter
+                .report(&Event::ConnectionTimedOut { phase, after });
+        }
+        self.tell(order);
+    }
+
     fn is_due(seen: &mut Seen, now: Instant) -> bool {
         let due = |at: &mut Option<Instant>| at.take_if(|at| *at <= now).is_some();
         due(&mut seen.drains_at) | due(&mut seen.ages_at)
@@ -246,6 +270,17 @@ impl Watched for Connection {
         if Self::is_due(&mut seen, now) {
             seen.told_to_finish.get_or_insert(now);
             self.tell(Order::Finish);
+        }
+        if self.is_blocked.load(Ordering::Relaxed) {
+            // Over HTTP/2 nothing is read while answers to what was read cannot be written: the rest may be here.
+            seen.head = self.head.sight(now);
+        }
+        let (phase, after) = seen.head.update(&self.head, now);
+        let limit = self.terms.settings.limit(phase);
+        if limit.is_some_and(|limit| after >= limit) {
+            drop(seen);
+            self.times_out(Order::Stop, phase, after);
+            return After::Stay;
         }
         if self.is_busy() {
             // Whatever comes next begins when this is over.
@@ -272,12 +307,7 @@ impl Watched for Connection {
             Order::Stop
         };
         drop(seen);
-        if lock(&self.orders).order < order {
-            self.terms
-                .reporter
-                .report(&Event::ConnectionTimedOut { phase, after });
-        }
-        self.tell(order);
+        self.times_out(order, phase, after);
         After::Stay
     }
 }
@@ -315,16 +345,4 @@ impl Drop for InUse {
         self.0.phase.set(ConnectionPhase::Idle);
         self.0.uses.fetch_sub(1, Ordering::Release);
     }
-}
-
-/// A part of `time` that differs from one number to the next and is even over many: no more is needed to keep
-/// connections apart.
-fn spread(time: Duration, number: u64) -> Duration {
-    let part = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let seconds = time.as_secs_f64() * (part as f64 / f64::from(u32::MAX));
-    Duration::try_from_secs_f64(seconds).unwrap_or(time)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,13 +2,15 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::registry::Registry;
+use super::stream::lock;
 use crate::clock::now;
 use crate::timer::Timer;
+use crate::waiter::Waiter;
 
 /// Whoever holds one can see a server's state and begin its drain. Clones are handles of the same server.
 #[derive(Clone, Debug)]
@@ -34,7 +36,7 @@ pub struct Drained {
 pub(super) struct State {
     pub(super) registry: Arc<Registry>,
     is_draining: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    signal: Mutex<Waiter>,
 }
 
 // === impl ServeHandle ===
@@ -43,12 +45,7 @@ impl ServeHandle {
     /// Begins the drain. It goes on while the server's future is polled, and that future ends with it.
     pub fn drain(&self) {
         self.state.is_draining.store(true, Ordering::SeqCst);
-        let waker = self
-            .state
-            .waker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let waker = lock(&self.state.signal).leave();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -87,14 +84,11 @@ impl ServeHandle {
 impl State {
     /// Ready once a drain has begun.
     pub(super) fn poll_draining(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut signal = lock(&self.signal);
         if self.is_draining.load(Ordering::SeqCst) {
             return Poll::Ready(());
         }
-        match &mut *waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        signal.wait(cx);
         Poll::Pending
     }
 }

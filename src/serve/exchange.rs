@@ -97,6 +97,10 @@ impl Cutter for Exchange {
             Self::Http2 { stream, .. } => stream.cut(),
         }
     }
+
+    fn is_of_serve(&self) -> bool {
+        true
+    }
 }
 
 // === impl InProgress ===

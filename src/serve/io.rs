@@ -9,6 +9,7 @@ use std::thread;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connection::Connection;
+use super::heads::Heads;
 use super::registry::Registered;
 use crate::event::ConnectionPhase;
 
@@ -18,7 +19,7 @@ pub(super) struct ServedIo<IO> {
     inner: IO,
     first: First,
     /// Over HTTP/2 what comes is no head more often than not.
-    has_heads: bool,
+    heads: Option<Heads>,
     connection: Arc<Connection>,
     /// Counts it among the server's connections.
     _registered: Registered,
@@ -42,7 +43,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ServedIo<IO> {
         Self {
             inner,
             first: First::default(),
-            has_heads: true,
+            heads: None,
             connection,
             _registered: registered,
         }
@@ -52,7 +53,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ServedIo<IO> {
     pub(super) fn poll_is_http2(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         while self.first.is_like_http2() {
             if self.first.count == PREFACE.len() {
-                self.has_heads = false;
+                self.heads = Some(Heads::default());
                 return Poll::Ready(Ok(true));
             }
             let mut buffer = ReadBuf::new(&mut self.first.bytes[self.first.count..]);
@@ -106,7 +107,14 @@ impl<IO: AsyncRead + Unpin> AsyncRead for ServedIo<IO> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
-        if this.has_heads && buffer.filled().len() > before {
+        let came = &buffer.filled()[before..];
+        if let Some(heads) = &mut this.heads {
+            let was_open = heads.open();
+            heads.read(came);
+            if heads.open() != was_open {
+                this.connection.head_is_open(heads.open().is_some());
+            }
+        } else if !came.is_empty() {
             this.connection
                 .phase()
                 .advance(ConnectionPhase::Idle, ConnectionPhase::RequestHead);

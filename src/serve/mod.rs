@@ -15,7 +15,7 @@
 //! | the TLS handshake does not end | `handshake`, 10 s | the end of the connection | nobody |
 //! | it fails | | what the handshake says of it | nobody |
 //! | nothing comes | `first_byte`, 30 s | the end of the connection | nobody |
-//! | a head drips (HTTP/1.1) | `request_head`, 15 s from its first byte | the end of the connection | nobody |
+//! | a head drips | `request_head`, 15 s from its first byte | the end of the connection | over HTTP/2 all its requests |
 //! | no request is in progress, nor was one begun | `keep_alive_idle`, 120 s | the end of the connection, over HTTP/2 after GOAWAY | nobody |
 //! | the peer acknowledges nothing | `slow_clients`, as [`connection`](crate::connection) | a reset | all requests of the connection |
 //! | an answer is not read, HTTP/1.1 | the [guard](crate::slow_client_guard)'s stall | a reset, so that no answer looks complete | nobody |
@@ -45,7 +45,7 @@
 //! # Memory
 //! A client that reads nothing holds at most, beside what its handler has and one frame of its answer's body for each
 //! request: `h1_write_buffer` or, for each stream, `h2_write_buffer` and 16 KiB; what the system queues, which with the
-//! default [`SocketSettings`](crate::connection::SocketSettings) is about 40 KiB more than its window; and some 10 to
+//! default [`SocketSettings`](crate::connection::SocketSettings) is about 90 KiB more than its window; and some 10 to
 //! 20 KiB for tasks and for hyper's own buffers. `examples/stalled_clients.rs` measures it.
 //!
 //! Over HTTP/2 a frame of a body is handed out in pieces of 16 KiB, and its request is in progress until the last
@@ -70,10 +70,9 @@
 //! # What it does not do
 //! It has no limit for a request's body, an answer or a handler: those are the business of
 //! [`request_body`](crate::request_body), [`phase_timeout`](crate::phase_timeout) and
-//! [`slow_client_guard`](crate::slow_client_guard), without which no stream is found to stall. A head that drips over
-//! HTTP/2 falls under `keep_alive_idle`, and under nothing while its connection has other requests; so does the
-//! beginning of a pipelined head that came with the request before it, until its next byte. An upgraded connection has
-//! no limit but those of `slow_clients`. A handler that answers before it has read a request's body, and then keeps the
+//! [`slow_client_guard`](crate::slow_client_guard), without which no stream is found to stall. The beginning of a
+//! pipelined head that came with the request before it falls under `keep_alive_idle`, until its next byte. An upgraded
+//! connection has no limit but those of `slow_clients`. A handler that answers before it has read a request's body, and then keeps the
 //! body without reading it, keeps its connection in use. Whoever closes what it sends (half-close) while its request is
 //! in progress has gone, as to hyper and axum.
 //!
@@ -111,6 +110,7 @@ mod connection;
 mod drain;
 mod exchange;
 mod front;
+mod heads;
 mod io;
 mod listener;
 mod phase;
@@ -126,7 +126,7 @@ mod turns;
 
 pub use self::drain::{Drained, ServeHandle};
 pub use self::listener::{Handshake, Listener, Plain, SocketKind};
-pub use self::report::{Protection, ProtectionState, Report};
 pub use self::request_body::RequestBody;
 pub use self::server::{Serve, serve};
 pub use self::settings::{ServeSettings, ServeSettingsBuilder};
+pub use crate::report::{Protection, ProtectionState, Report};

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Context;
 
 use super::connection::Connection;
+use super::stream::lock;
+use crate::waiter::Waiter;
 
 /// The connections of one server, upgraded ones included.
 #[derive(Debug, Default)]
@@ -17,7 +19,7 @@ struct Register {
     /// By their [share](share_of).
     peers: HashMap<IpAddr, usize>,
     accepted: u64,
-    waker: Option<Waker>,
+    waiter: Waiter,
 }
 
 /// A place in the registry.
@@ -32,7 +34,7 @@ pub(super) struct Registered {
 
 impl Registry {
     fn register(&self) -> MutexGuard<'_, Register> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Takes in a connection. `None`: its peer has as many as it may have, where that is limited.
@@ -65,10 +67,7 @@ impl Registry {
     /// How many there are. The task will be woken when there is one less.
     pub(super) fn count_and_wait(&self, cx: &Context<'_>) -> usize {
         let mut register = self.register();
-        match &mut register.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        register.waiter.wait(cx);
         register.connections.len()
     }
 
@@ -103,7 +102,7 @@ impl Drop for Registered {
                 }
             }
         }
-        let waker = register.waker.take();
+        let waker = register.waiter.leave();
         drop(register);
         drop(connection);
         if let Some(waker) = waker {

@@ -1,271 +1,157 @@
 //! Which protections are at work, as far as the server can tell before it begins.
 
-use std::fmt;
+use std::time::Duration;
 
-use super::listener::Listener;
+use super::listener::{Listener, SocketKind};
 use super::piece::PIECE;
 use super::settings::ServeSettings;
-use crate::connection::{Probe, Sees, probe};
+use crate::connection;
+use crate::report::{Protection, Report};
 
-/// One line for each protection: whether it is at work in this set-up, and why.
-#[derive(Clone, Debug)]
-pub struct Report {
-    lines: Vec<Protection>,
-}
-
-/// A protection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Protection {
-    name: &'static str,
-    state: ProtectionState,
-    why: String,
-}
-
-/// Whether a protection is at work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ProtectionState {
-    /// It is.
-    Active,
-    /// In part.
-    Partial,
-    /// It is not.
-    Inert,
+/// What a server knows of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// Whether the service is inside a guard against slow clients, where that is known.
+    pub(super) is_guarded: Option<bool>,
+    pub(super) has_handshake: bool,
+    /// Whether there is a signal, or a handle in somebody's hands, that can begin the drain.
+    pub(super) can_drain: bool,
 }
 
 /// Files that a process has open beside its connections.
 const OTHER_FILES: usize = 64;
 
-// === impl Report ===
-
-impl Report {
-    pub(super) fn of<L: Listener>(listener: &L, settings: &ServeSettings, is_guarded: Option<bool>) -> Self {
-        let set = &settings.0;
-        let probed = listener
-            .kind()
-            .map(|kind| probe(kind.domain(), &set.socket).map_err(|error| error.to_string()));
-        let mut lines = vec![
-            Protection::active("slow TLS handshakes", format!("ended after {:?}", set.handshake)),
-            Protection::active(
-                "connections that say nothing",
-                format!("closed after {:?}", set.first_byte),
-            ),
-            Protection::active(
-                "slow request heads",
-                format!(
-                    "closed {:?} after their first byte over HTTP/1.1; over HTTP/2 after {:?} without a request",
-                    set.request_head, set.keep_alive_idle
-                ),
-            ),
-            Protection::active(
-                "idle connections",
-                format!("closed after {:?}", set.keep_alive_idle),
-            ),
-            stalled_connections(probed.as_ref(), settings),
-        ];
-        lines.extend(probed.iter().flatten().filter_map(refused));
-        lines.push(stalled_streams(is_guarded));
-        lines.push(Protection::active(
-            "write buffers",
-            format!(
-                "{} KiB for a connection over HTTP/1.1, {} KiB for a stream over HTTP/2, and what the system queues",
-                set.h1_write_buffer / 1024,
-                set.h2_write_buffer.saturating_add(PIECE) / 1024
-            ),
-        ));
-        lines.push(dead_peers(settings));
-        lines.push(too_many(settings));
-        lines.push(match set.max_connections_per_peer {
-            Some(count) => Protection {
-                name: "one peer with all connections",
-                state: ProtectionState::Partial,
-                why: format!("{count} for each address or /64 of IPv6, which behind a proxy is the proxy's"),
-            },
-            None => Protection::inert(
-                "one peer with all connections",
-                "max_connections_per_peer is not set; behind a proxy it could not work".to_owned(),
-            ),
-        });
-        lines.push(Protection::active(
-            "shutdown",
-            format!(
-                "not ready for {:?}, then no new connections, and {:?} for the old ones",
-                set.drain_delay, set.drain
-            ),
-        ));
-        Self { lines }
-    }
-
-    /// The lines.
-    #[must_use]
-    pub fn lines(&self) -> &[Protection] {
-        &self.lines
-    }
-
-    /// Writes each line to `tracing`, at the level `INFO`.
-    pub fn log(&self) {
-        for Protection { name, state, why } in &self.lines {
-            tracing::info!(target: "tower_lifeline", protection = name, state = state.as_str(), why);
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
-}
-
-// === impl Protection ===
-
-impl Protection {
-    const fn active(name: &'static str, why: String) -> Self {
-        let state = ProtectionState::Active;
-        Self { name, state, why }
-    }
-
-    const fn inert(name: &'static str, why: String) -> Self {
-        let state = ProtectionState::Inert;
-        Self { name, state, why }
-    }
-
-    /// Against what it protects.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Whether it is at work.
-    #[must_use]
-    pub const fn state(&self) -> ProtectionState {
-        self.state
-    }
-
-    /// Why, or how.
-    #[must_use]
-    pub fn why(&self) -> &str {
-        &self.why
-    }
-}
-
-impl fmt::Display for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:7} {}: {}", self.state.as_str(), self.name, self.why)
-    }
-}
-
-// === impl ProtectionState ===
-
-impl ProtectionState {
-    /// One word for logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Partial => "partial",
-            Self::Inert => "inert",
-        }
-    }
-}
-
-// === Protections that depend on the system ===
-
-fn stalled_connections(probed: Option<&Result<Probe, String>>, settings: &ServeSettings) -> Protection {
-    let limits = settings.0.slow_clients;
-    let stall = limits.stall();
-    let (mut state, why) = match probed {
-        Some(Ok(probe)) => match probe.sees {
-            Sees::Acknowledged => (
-                ProtectionState::Active,
-                format!("reset after {stall:?} in which the peer acknowledges nothing"),
-            ),
-            Sees::QueueOnly => (
-                ProtectionState::Partial,
-                format!(
-                    "closed after {stall:?} in which nothing leaves a full queue: this kind of socket says no more"
-                ),
-            ),
-            Sees::WritesOnly => (
-                ProtectionState::Partial,
-                format!(
-                    "closed after {stall:?} in which no write gets on: this system does not say what a peer has taken"
-                ),
-            ),
-        },
-        Some(Err(error)) => (
-            ProtectionState::Partial,
-            format!("it could not be tried out what is to be seen of a peer: {error}"),
+pub(super) fn of<L: Listener>(listener: &L, settings: &ServeSettings, facts: Facts) -> Report {
+    let set = &settings.0;
+    let mut lines = vec![
+        handshakes(set.handshake, facts.has_handshake),
+        limited("connections that say nothing", "closed", set.first_byte),
+        limited(
+            "slow request heads",
+            "closed from their first byte",
+            set.request_head,
         ),
-        None => (
-            ProtectionState::Partial,
-            format!(
-                "closed after {stall:?} in which no write gets on: this listener's connections are no sockets"
-            ),
+        limited("idle connections", "closed", set.keep_alive_idle),
+    ];
+    let domain = listener.kind().map(|kind| kind.domain());
+    lines.extend(connection::report_lines(domain, &set.slow_clients, &set.socket));
+    lines.push(stalled_streams(facts.is_guarded));
+    lines.push(Protection::active(
+        "write buffers",
+        format!(
+            "{} KiB for a connection over HTTP/1.1, {} KiB for a stream over HTTP/2",
+            set.h1_write_buffer / 1024,
+            set.h2_write_buffer.saturating_add(PIECE) / 1024
         ),
-    };
-    let mut why = why;
-    if limits.is_report_only() {
-        state = ProtectionState::Inert;
-        why.push_str("; but the limits only report");
+    ));
+    lines.push(dead_peers(settings));
+    lines.push(too_many(settings));
+    lines.push(one_peer::<L>(listener, settings));
+    lines.push(shutdown(settings, facts.can_drain));
+    Report::new(lines)
+}
+
+/// A limit that is longer than a process lives is none.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+fn limited(name: &'static str, what: &str, limit: Duration) -> Protection {
+    if limit >= FOR_EVER {
+        Protection::inert(name, format!("a limit of {limit:?} is none"))
+    } else {
+        Protection::active(name, format!("{what} after {limit:?}"))
     }
-    Protection {
-        name: "stalled connections",
-        state,
-        why,
+}
+
+fn handshakes(limit: Duration, are_there: bool) -> Protection {
+    let name = "slow TLS handshakes";
+    if are_there {
+        limited(name, "ended", limit)
+    } else {
+        Protection::inert(name, "there is no handshake".to_owned())
     }
 }
 
 fn stalled_streams(is_guarded: Option<bool>) -> Protection {
-    let (state, why) = match is_guarded {
-        Some(true) => (ProtectionState::Active, "reset one by one"),
-        Some(false) => (
-            ProtectionState::Inert,
-            "the stack is without its guard against slow clients, or it only reports",
+    let name = "stalled HTTP/2 streams";
+    match is_guarded {
+        Some(true) => Protection::active(name, "reset one by one".to_owned()),
+        Some(false) => Protection::inert(
+            name,
+            "the stack is without its guard against slow clients, or it only reports".to_owned(),
         ),
-        None => (
-            ProtectionState::Partial,
-            "reset one by one where the service is inside a SlowClientGuardLayer, which a server cannot see",
+        None => Protection::partial(
+            name,
+            "reset one by one where the service is inside a SlowClientGuardLayer, which a server cannot see"
+                .to_owned(),
         ),
-    };
-    Protection {
-        name: "stalled HTTP/2 streams",
-        state,
-        why: why.to_owned(),
     }
-}
-
-fn refused(probe: &Probe) -> Option<Protection> {
-    (!probe.refused.is_empty()).then(|| {
-        Protection::inert(
-            "socket settings",
-            format!("the system refuses {}", probe.refused.join(", ")),
-        )
-    })
 }
 
 fn dead_peers(settings: &ServeSettings) -> Protection {
     let name = "dead peers over HTTP/2";
     match settings.0.h2_ping {
-        Some((interval, within)) => Protection::active(
+        Some((interval, within)) if interval < FOR_EVER && within < FOR_EVER => Protection::active(
             name,
             format!("asked after {interval:?} of silence, closed {within:?} later"),
         ),
+        Some((interval, within)) => Protection::inert(
+            name,
+            format!("pings each {interval:?}, answered within {within:?}, are none"),
+        ),
         None => Protection::inert(name, "pings are switched off".to_owned()),
     }
+}
+
+fn one_peer<L: Listener>(listener: &L, settings: &ServeSettings) -> Protection {
+    let name = "one peer with all connections";
+    match settings.0.max_connections_per_peer {
+        Some(_) if listener.kind() == Some(SocketKind::Unix) => Protection::inert(
+            name,
+            "peers of a Unix socket have no addresses to be told apart by".to_owned(),
+        ),
+        Some(count) => Protection::partial(
+            name,
+            format!("{count} for each address or /64 of IPv6, which behind a proxy is the proxy's"),
+        ),
+        None => Protection::inert(
+            name,
+            "max_connections_per_peer is not set; behind a proxy it could not work".to_owned(),
+        ),
+    }
+}
+
+fn shutdown(settings: &ServeSettings, can_begin: bool) -> Protection {
+    let name = "shutdown";
+    let (delay, bound) = (settings.0.drain_delay, settings.0.drain);
+    if !can_begin {
+        return Protection::inert(
+            name,
+            "nothing can begin it: give the server a signal (with_shutdown), or keep its handle".to_owned(),
+        );
+    }
+    if bound >= FOR_EVER {
+        return Protection::partial(
+            name,
+            format!("not ready for {delay:?}, then no new connections; nothing bounds the old ones"),
+        );
+    }
+    Protection::active(
+        name,
+        format!("not ready for {delay:?}, then no new connections, and {bound:?} for the old ones"),
+    )
 }
 
 fn too_many(settings: &ServeSettings) -> Protection {
     let name = "too many connections";
     let most = settings.0.max_connections;
     match open_files() {
-        Some(files) if files < most + OTHER_FILES => Protection {
+        Some(files) if files < most.saturating_add(OTHER_FILES) => Protection::partial(
             name,
-            state: ProtectionState::Partial,
-            why: format!(
+            format!(
                 "{most} may be open, but the process only {files} files: raise its limit (ulimit -n), or lower \
                  max_connections; until then the server waits for files to be closed when there are none left"
             ),
-        },
+        ),
         _ => Protection::active(
             name,
             format!("{most} at once, others wait in the system's backlog"),

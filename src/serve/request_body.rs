@@ -65,17 +65,14 @@ impl Body for RequestBody {
             }
             From::Stream(stream) => {
                 let mut upload = lock(&stream.upload);
-                let Upload { body, waker } = &mut *upload;
+                let Upload { body, reader } = &mut *upload;
                 let Some(body) = body else {
                     return Poll::Ready(in_use.take().map(|_| Err(Cut.into())));
                 };
                 let polled = Pin::new(&mut *body).poll_frame(cx);
                 let is_over = is_over(body, &polled);
                 if polled.is_pending() {
-                    match waker {
-                        Some(waker) => waker.clone_from(cx.waker()),
-                        None => *waker = Some(cx.waker().clone()),
-                    }
+                    reader.wait(cx);
                 }
                 (polled, is_over)
             }

@@ -16,7 +16,7 @@ use super::connection::{Connection, Terms};
 use super::drain::{Drained, ServeHandle, State, poll_until};
 use super::front::Tags;
 use super::listener::{Handshake, Listener, Plain, accept};
-use super::report::Report;
+use super::report::{self, Facts};
 use super::request_body::RequestBody;
 use super::settings::ServeSettings;
 use super::talk::{Talk, Watch};
@@ -24,6 +24,7 @@ use crate::clock::now;
 use crate::connection::{GuardedIo, IoGuard};
 use crate::error::BoxError;
 use crate::event::{Event, Reporter};
+use crate::report::Report;
 use crate::timer::Timer;
 use crate::watchdog::Watchdog;
 
@@ -41,6 +42,7 @@ pub struct Serve<L: Listener, S, H = Plain> {
     handle: ServeHandle,
     /// Whether the service is inside a guard against slow clients, where that is known.
     is_guarded: Option<bool>,
+    has_handshake: bool,
 }
 
 /// What is told of a connection's peer to each of its requests.
@@ -72,6 +74,7 @@ pub fn serve<L: Listener, S>(listener: L, service: S) -> Serve<L, S> {
             state: Arc::default(),
         },
         is_guarded: None,
+        has_handshake: false,
     }
 }
 
@@ -113,6 +116,7 @@ impl<L: Listener, S, H> Serve<L, S, H> {
             signal: self.signal,
             handle: self.handle,
             is_guarded: self.is_guarded,
+            has_handshake: true,
         }
     }
 
@@ -166,7 +170,13 @@ impl<L: Listener, S, H> Serve<L, S, H> {
     /// it begins.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::of::<L>(&self.listener, &self.settings, self.is_guarded)
+        let facts = Facts {
+            is_guarded: self.is_guarded,
+            has_handshake: self.has_handshake,
+            // One is its own.
+            can_drain: self.signal.is_some() || Arc::strong_count(&self.handle.state) > 1,
+        };
+        report::of::<L>(&self.listener, &self.settings, facts)
     }
 }
 

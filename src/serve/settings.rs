@@ -15,7 +15,7 @@ use crate::slow_client::SlowClientLimits;
 /// | `first_byte` | 30 s | browsers and proxies connect ahead of need, and reconnect at no cost when they are closed |
 /// | `request_head` | 15 s, from its first byte | a head is one packet; hyper counts the idle time before it as well |
 /// | `keep_alive_idle` | 120 s | longer than what the usual proxies keep an upstream connection (60–90 s), so that it is the proxy that closes it: else it sends a request into a connection that is just being closed, and answers 502 |
-/// | `max_connections` | 10 000 | a stalled one holds up to about 150 KB, in the system's memory for the most part |
+/// | `max_connections` | 10 000 | a stalled one holds up to about 200 KB, in the system's memory for the most part |
 /// | `max_connections_per_peer` | none | behind a proxy everybody is the same peer |
 /// | `max_connection_age` | none | long-lived connections stay with an old server of a growing cluster; a tenth of it is spread at random |
 /// | `h1_write_buffer` | 64 KiB | hyper's own 400 KiB are what each stalled client may hold |
@@ -172,7 +172,8 @@ impl ServeSettingsBuilder {
         self
     }
 
-    /// From the first byte of a request's head to its last (HTTP/1.1).
+    /// From the first byte of a request's head to its last. Over HTTP/2, where nothing else can come meanwhile, a head
+    /// that is slower than that ends its connection, whatever other requests it has.
     pub const fn request_head(mut self, limit: Duration) -> Self {
         self.request_head = limit;
         self

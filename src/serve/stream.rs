@@ -15,6 +15,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
 use super::connection::{Connection, InUse};
+use crate::waiter::Waiter;
 
 /// The executor of one connection. Between the service's call and the execution of what follows nothing else happens
 /// on that thread, so that one place is enough to hand a stream over. Another stream of the connection can be
@@ -22,8 +23,17 @@ use super::connection::{Connection, InUse};
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     called: Arc<Mutex<Option<Called>>>,
+    fresh: Arc<Fresh>,
     connection: Arc<Connection>,
 }
+
+/// How many streams of a connection have begun whose work was not looked at yet.
+#[derive(Debug, Default)]
+pub(super) struct Fresh(AtomicU32);
+
+/// One of them, for as long as this lives.
+#[derive(Debug)]
+struct Unseen(Arc<Fresh>);
 
 /// The stream whose service was called, and on which thread.
 type Called = (ThreadId, Arc<Stream>);
@@ -32,7 +42,7 @@ type Called = (ThreadId, Arc<Stream>);
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     is_cut: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    task: Mutex<Waiter>,
     /// How many looks there had been when a further piece of a frame went; zero: none has.
     moved: AtomicU32,
     /// Bytes of a frame that was taken of the answer and has not gone.
@@ -45,7 +55,7 @@ pub(super) struct Stream {
 #[derive(Debug, Default)]
 pub(super) struct Upload {
     pub(super) body: Option<Incoming>,
-    pub(super) waker: Option<Waker>,
+    pub(super) reader: Waiter,
 }
 
 pin_project! {
@@ -54,6 +64,7 @@ pin_project! {
         #[pin]
         work: Option<F>,
         whose: Whose,
+        unseen: Option<Unseen>,
     }
 }
 
@@ -73,8 +84,13 @@ impl Streams {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
             called: Arc::default(),
+            fresh: Arc::default(),
             connection,
         }
+    }
+
+    pub(super) fn fresh(&self) -> Arc<Fresh> {
+        self.fresh.clone()
     }
 
     /// The stream whose service is being called.
@@ -101,7 +117,29 @@ where
         tokio::spawn(Task {
             work: Some(work),
             whose,
+            unseen: Some(Unseen::one_of(&self.fresh)),
         });
+    }
+}
+
+// === impl Fresh ===
+
+impl Fresh {
+    pub(super) fn are_there(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Unseen {
+    fn one_of(fresh: &Arc<Fresh>) -> Self {
+        fresh.0.fetch_add(1, Ordering::Relaxed);
+        Self(fresh.clone())
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -111,9 +149,9 @@ impl Stream {
     /// Ends it: the client will see a reset, and whoever reads the request an error.
     pub(super) fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
-        let Upload { body, waker } = std::mem::take(&mut *lock(&self.upload));
+        let Upload { body, mut reader } = std::mem::take(&mut *lock(&self.upload));
         drop(body);
-        let wakers = [lock(&self.waker).take(), waker];
+        let wakers = [lock(&self.task).leave(), reader.leave()];
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
@@ -137,11 +175,7 @@ impl Stream {
     }
 
     fn is_cut(&self, cx: &Context<'_>) -> bool {
-        let mut waker = lock(&self.waker);
-        match &mut *waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        lock(&self.task).wait(cx);
         self.is_cut.load(Ordering::SeqCst)
     }
 }
@@ -158,10 +192,12 @@ impl<F: Future<Output = ()>> Future for Task<F> {
                 this.work.set(None);
             }
         }
-        match this.work.as_pin_mut() {
+        let polled = match this.work.as_pin_mut() {
             Some(work) => work.poll(cx),
             None => Poll::Ready(()),
-        }
+        };
+        *this.unseen = None;
+        polled
     }
 }
 

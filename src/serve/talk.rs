@@ -19,7 +19,7 @@ use super::listener::Handshake;
 use super::registry::Registered;
 use super::request_body::RequestBody;
 use super::settings::ServeSettings;
-use super::stream::Streams;
+use super::stream::{Fresh, Streams};
 use crate::error::BoxError;
 use crate::event::{ConnectionPhase, Event};
 use crate::watchdog::{Place, Watchdog};
@@ -106,13 +106,14 @@ where
         let settings = &self.terms.settings;
         if is_http2 {
             let streams = Streams::new(connection.clone());
+            let fresh = streams.fresh();
             let front = Front::new(self.service, connection.clone(), Some(streams.clone()), self.tags);
             let served = http2(settings, streams).serve_connection(io, front);
-            until_told(&connection, served).await;
+            until_told(&connection, Some(&fresh), served).await;
         } else {
             let front = Front::new(self.service, connection.clone(), None, self.tags);
             let served = http1(settings).serve_connection(io, front).with_upgrades();
-            until_told(&connection, served).await;
+            until_told(&connection, None, served).await;
         }
         // Whoever has it upgraded decides how long it lasts.
         drop(self.watched);
@@ -160,9 +161,13 @@ async fn unless_ended<F: Future>(connection: &Connection, work: F) -> Option<F::
 }
 
 /// Serves requests until there will be no more, or until the connection is told to end.
-async fn until_told<C: Graceful>(connection: &Connection, served: C) {
+///
+/// The first of several streams that were begun together to have its answer wakes the connection, which would write
+/// that one and no other: it lets the others go first, once.
+async fn until_told<C: Graceful>(connection: &Connection, fresh: Option<&Fresh>, served: C) {
     let mut served = pin!(served);
     let mut is_finishing = false;
+    let mut has_stood_back = false;
     poll_fn(|cx: &mut Context<'_>| {
         match connection.order(cx) {
             Order::GoOn => {}
@@ -172,6 +177,11 @@ async fn until_told<C: Graceful>(connection: &Connection, served: C) {
                 served.as_mut().finish();
             }
             Order::Stop => return Poll::Ready(()),
+        }
+        has_stood_back = !has_stood_back && fresh.is_some_and(Fresh::are_there);
+        if has_stood_back {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         served.as_mut().poll(cx).map(drop)
     })

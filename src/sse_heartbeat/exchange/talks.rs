@@ -185,7 +185,7 @@ impl Talks {
     }
 
     /// Ready once goodbye has been said and this stream can end.
-    pub(super) fn poll_parting<F, B>(&mut self, cx: &Context<'_>) -> Poll<Stage<F, B>> {
+    pub(super) fn poll_parting<F, B>(&mut self, cx: &mut Context<'_>) -> Poll<Stage<F, B>> {
         let Some(parting) = &mut self.parting else {
             return Poll::Pending;
         };

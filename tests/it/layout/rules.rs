@@ -41,9 +41,12 @@ const RANKS: [&[&str]; 6] = [
         "request_head",
         "rpc",
         "slow_client",
+        "spread",
         "sse",
     ],
-    &["call", "clock", "current", "log", "timer", "watch", "watchdog"],
+    &[
+        "call", "clock", "current", "log", "report", "timer", "waiter", "watch", "watchdog",
+    ],
     &["ending", "reply"],
     &[
         "admission_gate",

@@ -78,6 +78,51 @@ async fn a_drain_says_goodbye_to_streams_and_closes_the_gate() {
 }
 
 #[tokio::test]
+async fn goodbyes_of_a_drain_are_not_all_said_in_one_moment() {
+    const SPREAD: Duration = Duration::from_secs(1);
+    let goodbye = HeartbeatSettings::builder().with_goodbye().build().unwrap();
+    let server = at_once().to_builder().drain_spread(SPREAD).build().unwrap();
+    let lifeline = quiet().heartbeat(goodbye).server(server).build().unwrap();
+    let stream = || async {
+        let body = Scripted::new([data(0, "data: 1\n\n"), Step::Hang]);
+        (
+            [("content-type", "text/event-stream")],
+            axum::body::Body::new(body),
+        )
+            .into_response()
+    };
+    let app = Router::new().route("/", on_get(stream)).layer(lifeline.layer());
+    let (address, handle, server) = start(&lifeline, app).await;
+    let mut clients = Vec::new();
+    for _ in 0..24 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains("data: 1") {
+            assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+        }
+        clients.push(tokio::spawn(async move {
+            let _ = client.read_to_end(&mut heard).await;
+            assert!(String::from_utf8_lossy(&heard).contains("shutting down"));
+            tokio::time::Instant::now()
+        }));
+    }
+    handle.drain();
+    let drained = timeout(secs(8), server).await.unwrap().unwrap();
+    assert_eq!((drained.connections, drained.cut), (24, 0));
+    let mut ends = Vec::new();
+    for client in clients {
+        ends.push(client.await.unwrap());
+    }
+    ends.sort();
+    let (first, last) = (ends[0], ends[ends.len() - 1]);
+    assert!(last - first > SPREAD / 2, "all within {:?}", last - first);
+}
+
+#[tokio::test]
 async fn the_example_is_served_with_websockets_and_refusals() {
     let lifeline = quiet()
         .max_in_flight(1)

@@ -1,13 +1,16 @@
 //! `serve`, over real sockets.
 
 mod basics;
+mod batches;
 mod crowd;
 mod drain;
+mod files;
 mod hostile;
 mod large;
 mod mcp;
 mod phases;
 mod ported;
+mod report;
 mod stalls;
 mod streams;
 

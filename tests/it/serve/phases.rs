@@ -113,6 +113,80 @@ async fn a_slow_head_is_closed_from_its_first_byte() {
     assert_eq!(timed_out(&server), [ConnectionPhase::RequestHead; 2]);
 }
 
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// A head over HTTP/2, in the words of its static table: `GET /pieces/10/20` of nobody, whole or not.
+fn get_pieces(stream: u8, flags: u8) -> Vec<u8> {
+    let path = b"/pieces/10/20";
+    let head = [&[0x82, 0x86, 0x04, 13], &path[..], &[0x41, 1, b'a']].concat();
+    frame(1, flags, stream, &head)
+}
+
+#[tokio::test]
+async fn a_slow_head_over_http2_is_closed_whatever_else_goes_on() {
+    let held = Held::default();
+    let server = Server::start(app(&held), long().request_head(SHORT)).await;
+    let (end_headers, end_stream) = (4, 1);
+    for is_busy in [false, true] {
+        let socket = TcpStream::connect(server.address).await.unwrap();
+        let (mut reading, mut writing) = socket.into_split();
+        let mut opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        opening.extend(frame(4, 0, 0, &[]));
+        if is_busy {
+            opening.extend(get_pieces(1, end_headers | end_stream));
+        }
+        writing.write_all(&opening).await.unwrap();
+        let end = tokio::spawn(async move {
+            let mut some = [0; 4096];
+            while let Ok(1..) = reading.read(&mut some).await {}
+            Instant::now()
+        });
+        // Longer than a head may take, but no head is there yet.
+        sleep(SHORT * 2).await;
+        assert!(!end.is_finished());
+        assert_eq!(held.count(), u32::from(is_busy));
+        let start = Instant::now();
+        writing.write_all(&get_pieces(3, end_stream)).await.unwrap();
+        // One frame more, in which a literal field has a long value.
+        let literal = [&[0, 1, b'a', 100], &[b'x'; 100][..]].concat();
+        writing
+            .write_all(&frame(9, end_headers, 3, &literal)[..14])
+            .await
+            .unwrap();
+        let drips = tokio::spawn(async move {
+            while writing.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
+        in_time(timeout(SHORT + LATE, end).await.unwrap().unwrap() - start);
+        drips.abort();
+    }
+    server.has(0).await;
+    assert_eq!(timed_out(&server), [ConnectionPhase::RequestHead; 2]);
+    assert_eq!(held.count(), 0);
+}
+
+#[tokio::test]
+async fn heads_over_http2_that_come_one_after_the_other_are_not_one() {
+    let server = Server::start(app(&Held::default()), long().request_head(SHORT)).await;
+    let (client, connection) = h2::client::handshake(small(server.address).await).await.unwrap();
+    tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let start = Instant::now();
+    while start.elapsed() < SHORT * 3 {
+        let large = "x".repeat(3000);
+        let request = Request::get("http://x/quick").header("large", large).body(());
+        let (response, _) = client.send_request(request.unwrap(), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+        sleep(Duration::from_millis(2)).await;
+    }
+    assert!(timed_out(&server).is_empty());
+}
+
 #[tokio::test]
 async fn the_rest_of_what_was_pipelined_is_a_slow_head_or_idle() {
     let server = Server::start(

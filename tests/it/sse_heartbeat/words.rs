@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use serde_json::json;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower_lifeline::sse_heartbeat::Progress;
 use tower_lifeline::{Event, Outcome, Reporter, SseHeartbeatLayer};
 
@@ -230,4 +230,45 @@ async fn a_layer_that_is_applied_twice_is_one_layer_to_its_farewells() {
         endings.iter().all(|seen| seen.last().unwrap().0 == 150),
         "{endings:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn goodbyes_are_said_over_a_time_and_at_once_when_said_again() {
+    const STREAMS: usize = 20;
+    let layer = silent(settings().with_goodbye());
+    let stream = async |steps: Vec<Step>| {
+        let stream = async { response(200, "text/event-stream", Scripted::new(steps)) };
+        play(&layer, post(CALL), stream).await.unwrap().into_body()
+    };
+    let start = Instant::now();
+    let mut bodies = Vec::new();
+    for _ in 0..STREAMS {
+        bodies.push(frames(stream(vec![Step::Hang]).await));
+    }
+    // One that has much to say goes on until it is its turn.
+    let many = (0..300)
+        .map(|_| data(10, "data: a\n\n"))
+        .chain([Step::Hang])
+        .collect();
+    bodies.push(frames(stream(many).await));
+    layer.farewells().say_goodbye_over(ms(2000));
+    let bodies: Vec<_> = bodies.into_iter().map(tokio::spawn).collect();
+    sleep(ms(1000)).await;
+    let gone = bodies.iter().filter(|body| body.is_finished()).count();
+    assert!(
+        (8..=12).contains(&gone),
+        "{gone} of {STREAMS} in half of the time"
+    );
+    sleep(ms(500)).await;
+    let gone = bodies.iter().filter(|body| body.is_finished()).count();
+    assert!(
+        (13..=17).contains(&gone),
+        "{gone} of {STREAMS} in three quarters of the time"
+    );
+    layer.farewells().say_goodbye();
+    for body in bodies {
+        let seen = body.await.unwrap();
+        assert_eq!(seen.last().unwrap().1, "(the server is shutting down)");
+    }
+    assert!(start.elapsed() < ms(1600), "{:?}", start.elapsed());
 }
