@@ -93,8 +93,9 @@ pub(crate) async fn run(stack: Stack, pace: Duration) {
             .reporter(Reporter::silent())
     };
     let whole = |builder: LifelineBuilder| builder.build().expect("a stack");
+    // `into_make_service`, since axum copies a bare `Router` with all of its layers for each connection.
     match stack {
-        Stack::Bare | Stack::Again | Stack::KeepAlive => axum::serve(listener, app).await,
+        Stack::Bare | Stack::Again | Stack::KeepAlive => axum::serve(listener, app.into_make_service()).await,
         Stack::Peers => {
             let refuse = HandleErrorLayer::new(async |_: BoxError| StatusCode::SERVICE_UNAVAILABLE);
             let stack = ServiceBuilder::new()
@@ -106,19 +107,25 @@ pub(crate) async fn run(stack: Stack, pace: Duration) {
                 .layer(TimeoutLayer::with_status_code(status, Duration::from_secs(90)))
                 .layer(ResponseBodyTimeoutLayer::new(pace))
                 .layer(stack);
-            axum::serve(listener, app).await
+            axum::serve(listener, app.into_make_service()).await
         }
         Stack::Heartbeat => {
             let beats = HeartbeatSettings::builder()
                 .interval(pace)
                 .build()
                 .expect("beats");
-            axum::serve(listener, app.layer(SseHeartbeatLayer::new(beats))).await
+            axum::serve(
+                listener,
+                app.layer(SseHeartbeatLayer::new(beats)).into_make_service(),
+            )
+            .await
         }
-        Stack::Lifeline => axum::serve(listener, app.layer(whole(lifeline()).layer())).await,
+        Stack::Lifeline => {
+            axum::serve(listener, app.layer(whole(lifeline()).layer()).into_make_service()).await
+        }
         Stack::Stamped => {
             let lifeline = whole(lifeline().deadline_in_every_request());
-            axum::serve(listener, app.layer(lifeline.layer())).await
+            axum::serve(listener, app.layer(lifeline.layer()).into_make_service()).await
         }
         Stack::Serve | Stack::Served => {
             let settings = ServeSettings::builder()

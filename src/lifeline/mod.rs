@@ -167,6 +167,9 @@
 //! quarter of what tower's and tower-http's layers for less would cost: nothing is allocated, asked of the clock or
 //! registered for a request that is answered at once, and one timer for one that has to wait.
 //!
+//! Hand `axum::serve` a router by `into_make_service()`: given the router itself, it copies all routes and the layers of
+//! each for every connection, which is a kilobyte a route with this one. `Lifeline::serve` does not.
+//!
 //! # Bounds
 //! Response bodies have to be `Unpin`, as axum's are, since an answer is looked at before its head goes out. One that is
 //! not becomes so in a box: `http_body_util::BodyExt::boxed_unsync`.
