@@ -32,7 +32,10 @@ pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a parameter is a weight of nothing, by which a caller says what it does not accept.
-fn refuses(parameter: &str) -> bool {
+fn refuses(parameter: &[u8]) -> bool {
+    let Ok(parameter) = std::str::from_utf8(parameter) else {
+        return false;
+    };
     let weight = parameter
         .split_once('=')
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
@@ -41,7 +44,7 @@ fn refuses(parameter: &str) -> bool {
 
 /// Hands over the media ranges that an `Accept` header lists, without their parameters.
 #[inline]
-pub(crate) fn for_each_accepted(headers: &HeaderMap, each: impl FnMut(&str)) {
+pub(crate) fn for_each_accepted(headers: &HeaderMap, each: impl FnMut(&[u8])) {
     // A map that has no such name is asked once, and not walked.
     if headers.contains_key(ACCEPT) {
         walk_accepted(headers, each);
@@ -49,11 +52,10 @@ pub(crate) fn for_each_accepted(headers: &HeaderMap, each: impl FnMut(&str)) {
 }
 
 #[inline(never)]
-fn walk_accepted(headers: &HeaderMap, mut each: impl FnMut(&str)) {
+fn walk_accepted(headers: &HeaderMap, mut each: impl FnMut(&[u8])) {
     for value in headers.get_all(ACCEPT) {
-        let Ok(ranges) = value.to_str() else { continue };
-        for range in ranges.split(',') {
-            let mut parts = range.split(';').map(str::trim);
+        for range in value.as_bytes().split(|byte| *byte == b',') {
+            let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
             let media_type = parts.next().unwrap_or_default();
             if !parts.any(refuses) {
                 each(media_type);
@@ -65,6 +67,7 @@ fn walk_accepted(headers: &HeaderMap, mut each: impl FnMut(&str)) {
 /// Whether the caller names this media type among those that it accepts. Wildcards do not count.
 pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut accepts = false;
+    let media_type = media_type.as_bytes();
     for_each_accepted(headers, |range| accepts |= range.eq_ignore_ascii_case(media_type));
     accepts
 }
@@ -129,7 +132,7 @@ mod tests {
             ],
         );
         let mut ranges = Vec::new();
-        for_each_accepted(&several, |range| ranges.push(range.to_owned()));
+        for_each_accepted(&several, |range| ranges.push(String::from_utf8_lossy(range).into_owned()));
         assert_eq!(ranges, ["application/json", "text/event-stream", "*/*"]);
     }
 

@@ -45,11 +45,11 @@ impl Caller {
             call: head.extensions().get::<CallSlot>().cloned(),
         };
         media::for_each_accepted(head.headers(), |range| {
-            if range.eq_ignore_ascii_case(media::EVENT_STREAM) {
+            if range.eq_ignore_ascii_case(media::EVENT_STREAM.as_bytes()) {
                 caller.accepts_event_stream = true;
             } else if ["application/problem+json", "application/json"]
                 .iter()
-                .any(|json| range.eq_ignore_ascii_case(json))
+                .any(|json| range.eq_ignore_ascii_case(json.as_bytes()))
             {
                 caller.form = Form::Problem;
             }

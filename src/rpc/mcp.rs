@@ -1,11 +1,14 @@
 //! What MCP's own request headers say, where they may be believed.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// The method that opens a stream which stays open for as long as the client listens (MCP 2026-07-28).
 pub(crate) const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
 
-const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+// As names, because a text is parsed at each look.
+static METHOD: HeaderName = HeaderName::from_static("mcp-method");
+static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// The first revision whose servers have to refuse a request whose headers and body disagree, and the first
 /// without sessions and resumption.
@@ -14,21 +17,21 @@ const HEADERS_BIND_SINCE: &str = "2026-07-28";
 /// The JSON-RPC method that `Mcp-Method` names, if the request's revision makes that binding. Without a
 /// revision, or with an older one, the header is anybody's claim.
 pub(crate) fn header_method(headers: &HeaderMap) -> Option<&str> {
-    let method = headers.get("mcp-method")?.to_str().ok()?;
-    let revision = headers.get(PROTOCOL_VERSION)?.to_str().ok()?;
+    let method = headers.get(&METHOD)?.to_str().ok()?;
+    let revision = headers.get(&PROTOCOL_VERSION)?.to_str().ok()?;
     is_at_least(revision, HEADERS_BIND_SINCE).then_some(method)
 }
 
 /// Whether the request says of itself that it is one of MCP's streams.
 pub(crate) fn is_mcp(headers: &HeaderMap) -> bool {
-    headers.contains_key(PROTOCOL_VERSION) || headers.contains_key("mcp-session-id")
+    headers.contains_key(&PROTOCOL_VERSION) || headers.contains_key(&SESSION_ID)
 }
 
 /// Whether a stream in answer to the request can be resumed, should it send ids. From 2026-07-28 on there is no
 /// way to.
 pub(crate) fn can_resume(headers: &HeaderMap) -> bool {
     let revision = headers
-        .get(PROTOCOL_VERSION)
+        .get(&PROTOCOL_VERSION)
         .and_then(|value| value.to_str().ok());
     !revision.is_some_and(|revision| is_at_least(revision, HEADERS_BIND_SINCE))
 }
