@@ -1,6 +1,6 @@
 //! The deadline of the request that code runs for, where it runs in the task that polls it.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use http::Extensions;
 use pin_project_lite::pin_project;
 
 use crate::clock::now;
 use crate::deadline::{Deadline, Terms};
 
 thread_local! {
-    static CURRENT: Cell<Current> = const { Cell::new(Current(Deadline::unbounded())) };
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current(Deadline::unbounded())) };
 }
 
 /// A deadline that is the current one while something is polled. Where nobody asks for it, nobody looks at the time.
@@ -27,9 +28,17 @@ struct Exchanged<'a>(&'a mut Current);
 pin_project! {
     /// The future of [`Deadline::scope`].
     struct Scoped<F> {
+        // `None` only while it is dropped.
         #[pin]
-        work: F,
+        work: Option<F>,
         current: Current,
+    }
+
+    impl<F> PinnedDrop for Scoped<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.current.while_current(|| this.work.set(None));
+        }
     }
 }
 
@@ -74,10 +83,31 @@ impl Current {
     #[inline]
     fn exchange(&mut self) {
         let _ = CURRENT.try_with(|current| {
-            let before = current.replace(mem::take(self));
-            mem::forget(mem::replace(self, before));
+            if let Ok(mut current) = current.try_borrow_mut() {
+                mem::swap(&mut *current, self);
+            }
         });
     }
+}
+
+/// When the request has to be over: the earlier of what its extensions say and of the [current](Deadline::current)
+/// deadline, which is all that there is inside of somebody who leaves the extensions alone.
+pub(crate) fn earliest(extensions: &Extensions) -> Option<Instant> {
+    let own = extensions.get::<Deadline>().and_then(Deadline::instant);
+    let asked = CURRENT.try_with(|current| current.borrow_mut().deadline().instant());
+    match (own, asked.ok().flatten()) {
+        (Some(own), Some(current)) => Some(own.min(current)),
+        (own, current) => own.or(current),
+    }
+}
+
+/// Whether somebody further out has made a deadline the current one.
+#[inline]
+pub(crate) fn is_any() -> bool {
+    let is_any = |current: &Current| current.0.instant().is_some() || current.0.allowed().is_some();
+    CURRENT
+        .try_with(|current| is_any(&current.borrow()))
+        .unwrap_or(false)
 }
 
 impl From<Deadline> for Current {
@@ -99,7 +129,7 @@ impl Deadline {
     /// Makes this the [`current`](Self::current) deadline while `work` is polled.
     pub fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         Scoped {
-            work,
+            work: Some(work),
             current: self.into(),
         }
     }
@@ -108,13 +138,9 @@ impl Deadline {
     /// unbounded one. A spawned task does not inherit it: take it along.
     #[must_use]
     pub fn current() -> Self {
-        let asked = CURRENT.try_with(|current| {
-            let mut asked = current.take();
-            let deadline = asked.deadline().clone();
-            current.set(asked);
-            deadline
-        });
-        asked.unwrap_or_default()
+        CURRENT
+            .try_with(|current| current.borrow_mut().deadline().clone())
+            .unwrap_or_default()
     }
 }
 
@@ -125,7 +151,10 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.current.while_current(|| this.work.poll(cx))
+        match this.work.as_pin_mut() {
+            Some(work) => this.current.while_current(|| work.poll(cx)),
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -140,6 +169,22 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "any instant serves as the origin")]
     fn at(secs: u64) -> Deadline {
         Deadline::at(Instant::now() + Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn what_a_scope_holds_is_dropped_within_it() {
+        struct Last(Option<Instant>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                assert_eq!(Deadline::current().instant(), self.0);
+            }
+        }
+        let outer = at(3);
+        let last = Last(outer.instant());
+        drop(outer.scope(async move {
+            let _last = last;
+            std::future::pending::<()>().await;
+        }));
     }
 
     #[test]

@@ -132,7 +132,9 @@ mod tests {
             ],
         );
         let mut ranges = Vec::new();
-        for_each_accepted(&several, |range| ranges.push(String::from_utf8_lossy(range).into_owned()));
+        for_each_accepted(&several, |range| {
+            ranges.push(String::from_utf8_lossy(range).into_owned())
+        });
         assert_eq!(ranges, ["application/json", "text/event-stream", "*/*"]);
     }
 

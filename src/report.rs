@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use http::Request;
+use http::{Extensions, Request};
 
+use crate::current::earliest;
 use crate::cut::CutHandle;
 use crate::deadline::Deadline;
 
@@ -66,7 +67,7 @@ impl Report {
     #[must_use]
     pub fn of_request<B>(request: &Request<B>) -> Self {
         let mut report = Self::of_server(request);
-        report.lines.push(of_deadline(request.extensions().get()));
+        report.lines.push(of_deadline(request.extensions()));
         report
     }
 
@@ -192,11 +193,13 @@ fn of_server(cut: Option<&CutHandle>) -> [Protection; 3] {
     }
 }
 
-fn of_deadline(deadline: Option<&Deadline>) -> Protection {
+fn of_deadline(extensions: &Extensions) -> Protection {
     let name = "work that nobody waits for any more";
-    match deadline.map(Deadline::instant) {
-        Some(Some(_)) => Protection::active(name, "the request came with a deadline".to_owned()),
-        Some(None) => Protection::inert(name, "the request's deadline never passes".to_owned()),
+    match earliest(extensions) {
+        Some(_) => Protection::active(name, "the request came with a deadline".to_owned()),
+        None if extensions.get::<Deadline>().is_some() => {
+            Protection::inert(name, "the request's deadline never passes".to_owned())
+        }
         None => Protection::inert(name, "no DeadlineLayer is outside of this place".to_owned()),
     }
 }

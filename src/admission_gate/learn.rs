@@ -12,7 +12,7 @@ use http_body::Body;
 
 use super::front::{Front, Reader};
 use crate::clock::now;
-use crate::deadline::Deadline;
+use crate::current::earliest;
 use crate::media;
 use crate::peek;
 use crate::refusal::Reason;
@@ -129,8 +129,7 @@ impl<B: Body> Learning<B> {
     /// by then.
     fn ends(&self) -> Option<Instant> {
         let longest = now().checked_add(LONGEST)?;
-        let deadline = self.request.extensions().get::<Deadline>();
-        let deadline = deadline.and_then(Deadline::instant);
+        let deadline = earliest(self.request.extensions());
         Some(deadline.map_or(longest, |deadline| deadline.min(longest)))
     }
 

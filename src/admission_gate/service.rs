@@ -16,7 +16,7 @@ use super::seat::{Hold, Seat};
 use super::slow::Slow;
 use super::{AdmissionGateBody, AdmissionGateFuture, Class};
 use crate::clock::now;
-use crate::deadline::Deadline;
+use crate::current::earliest;
 use crate::event::Outcome;
 use crate::gate::{Entered, SeatPhase};
 use crate::refusal::Reason;
@@ -121,6 +121,10 @@ impl<S> AdmissionGateService<S> {
     /// has to be called.
     #[inline]
     pub(crate) fn let_in<B>(&mut self, request: &Request<B>) -> Option<Calling> {
+        if self.front.classify.is_some() && !self.front.root.core.has_room() {
+            // Whoever classifies is asked once, by the layer.
+            return None;
+        }
         let hold = self.at_once(request).ok()?;
         Some(Calling::of(request, hold, false))
     }
@@ -168,7 +172,7 @@ impl<S> AdmissionGateService<S> {
                 seat
             }
             Entered::Waiting(place) => {
-                let deadline = head.extensions().get::<Deadline>().and_then(Deadline::instant);
+                let deadline = earliest(head.extensions());
                 let (tool, stall) = if front.root.lists {
                     listed_of(&head)
                 } else {

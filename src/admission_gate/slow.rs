@@ -14,7 +14,7 @@ use super::queued::{Queued, Wait};
 use super::seat::Hold;
 use super::service::refused;
 use crate::clock::now;
-use crate::deadline::Deadline;
+use crate::current::earliest;
 
 /// A request that waits, and all that it takes to go on.
 pub(super) struct Slow<S, B> {
@@ -96,9 +96,7 @@ where
             Poll::Pending => {
                 let wait = wait.get_or_insert_with(|| {
                     let extensions = self.request.as_ref().map(Request::extensions);
-                    let deadline = extensions
-                        .and_then(|all| all.get::<Deadline>())
-                        .and_then(Deadline::instant);
+                    let deadline = extensions.and_then(earliest);
                     Wait::new(self.front.root.core.queue_timeout(), deadline, now())
                 });
                 let reason = ready!(wait.poll(cx));

@@ -116,6 +116,11 @@ impl<W: Wake> Core<W> {
         name.copied().unwrap_or(STANDARD_NAME)
     }
 
+    /// Whether a seat of the standard class is free, and nobody waits for it.
+    pub(crate) fn has_room(&self) -> bool {
+        self.word.look().has_room()
+    }
+
     /// A seat in the standard class, if there is one at once.
     #[inline]
     pub(crate) fn take(&self) -> Option<EntryId> {

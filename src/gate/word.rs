@@ -65,7 +65,7 @@ impl Word {
         let mut now = self.bits.load(Ordering::Relaxed);
         loop {
             let look = Look(now);
-            if now & (WAITED | CLOSED) != 0 || look.in_flight() >= look.limit() {
+            if !look.has_room() {
                 return look.why_not();
             }
             match self.swap(now, now.wrapping_add(ONE_MORE)) {
@@ -188,6 +188,10 @@ impl Look {
 
     pub(crate) const fn is_full(self) -> bool {
         self.in_flight() >= self.limit()
+    }
+
+    pub(crate) const fn has_room(self) -> bool {
+        self.0 & (WAITED | CLOSED) == 0 && !self.is_full()
     }
 
     /// Seats ever taken, modulo [`WRAP`](Self::WRAP).

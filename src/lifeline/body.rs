@@ -47,7 +47,8 @@ pub(super) enum Start<D> {
 
 /// What came early, of a body that has more to come.
 pub(super) struct Early<D> {
-    frame: Result<Frame<D>, BoxError>,
+    /// `None`: its end.
+    frame: Option<Result<Frame<D>, BoxError>>,
     /// Of the whole body, as it said when nothing had been taken from it.
     size: u64,
 }
@@ -60,11 +61,8 @@ where
     ResBody: Body,
 {
     #[inline]
-    pub(super) fn whole(data: Option<ResBody::Data>) -> Self {
-        Self {
-            start: data.map(Start::Whole),
-            rest: None,
-        }
+    pub(super) const fn over(start: Option<Start<ResBody::Data>>) -> Self {
+        Self { start, rest: None }
     }
 
     pub(super) fn long(start: Option<Start<ResBody::Data>>, rest: LongBody<S, B, ResBody>) -> Self {
@@ -92,7 +90,7 @@ where
         let this = self.get_mut();
         match (this.start.take(), &mut this.rest) {
             (Some(Start::Whole(data)), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            (Some(Start::Early(early)), _) => Poll::Ready(Some(early.frame)),
+            (Some(Start::Early(early)), _) => Poll::Ready(early.frame),
             (None, Some(rest)) => rest.as_mut().poll_frame(cx),
             (None, None) => Poll::Ready(None),
         }
@@ -137,7 +135,7 @@ where
 // === impl Start ===
 
 impl<D> Start<D> {
-    pub(super) fn early(frame: Result<Frame<D>, BoxError>, size: u64) -> Self {
+    pub(super) fn early(frame: Option<Result<Frame<D>, BoxError>>, size: u64) -> Self {
         Self::Early(Box::new(Early { frame, size }))
     }
 }

@@ -220,7 +220,8 @@ impl LifelineBuilder {
     /// Off by default, because it costs a plain request more than all the rest: two allocations and a look at the
     /// clock. Plain is a GET without a body that does not accept event streams; its handler asks for
     /// [`Deadline::current`](crate::Deadline::current), or takes the deadline as an axum extractor (feature `axum`), and
-    /// only who asks pays. `Extension<Deadline>` in a handler of such requests needs this.
+    /// only who asks pays. A handler of such requests with `Extension<Deadline>` needs this: without, it finds the
+    /// deadline only where its request went the [long way](crate::lifeline#the-short-way), and refuses the others.
     pub const fn deadline_in_every_request(mut self) -> Self {
         self.stamps_all = true;
         self

@@ -153,14 +153,14 @@
 //! A plain request, which is a GET without a body that does not accept event streams, needs a seat, and limits should
 //! its handler hang. It goes through the same decisions in one future, without what they need for anything else. An
 //! answer of at most 64 KiB that is all there with its head gives its seat back at once and leaves nothing to watch;
-//! every other answer gets what each layer would have given to it. What clients see is the same on both ways, and for
-//! handlers there is one difference: their [`Deadline`](crate::Deadline) is the current one, or an extractor's, and not
-//! in the request's extensions, unless
+//! every other answer gets what each layer would have given to it. Clients see the same on both ways, but for which of
+//! two limits a refusal names that end in the same moment. For handlers there is one difference: their
+//! [`Deadline`](crate::Deadline) is the current one, or an extractor's, and not in the request's extensions, unless
 //! [every request is to have it there](LifelineBuilder::deadline_in_every_request).
 //!
-//! Requests that find no seat at once, that carry a deadline or settings of their own, or that share a connection of
-//! `serve` with others (HTTP/2) go the long way, as do all with
-//! [limits of their own](LifelineBuilder::phases_per_request).
+//! Requests that find no seat at once, that carry a deadline or settings of their own or come from within another
+//! deadline, that speak MCP 2026-07-28 or newer, or that share a connection of `serve` with others (HTTP/2) go the long
+//! way, as do all with [limits of their own](LifelineBuilder::phases_per_request).
 //!
 //! # Cost
 //! On the long way, what its layers cost, and two boxes, for the future and the body of the stack. On the short way a

@@ -21,6 +21,7 @@ use super::body::{LifelineBody, LongBody, Start};
 use super::flat::FlatBody;
 use super::layer::Layers;
 use crate::admission_gate::Calling;
+use crate::clock::now;
 use crate::current::Current;
 use crate::cut::CutHandle;
 use crate::error::BoxError;
@@ -29,11 +30,12 @@ use crate::phase_timeout::{PhaseTimeoutBody, Waiting};
 use crate::refusal::Caller;
 use crate::reply::ReplyBody;
 use crate::request_body::RequestBody;
+use crate::slow_client_guard::Due;
 
 pin_project! {
     /// The wait for the answer to a plain request.
     pub(super) struct Short<F> {
-        // Declared first, so that the work is over before its seat is free. `None` once its time was up.
+        // `None` once it has ended: what it held is free before its seat is.
         #[pin]
         inner: Option<F>,
         calling: Calling,
@@ -55,7 +57,8 @@ type Answer<S, B, ResBody> = Response<LifelineBody<S, B, ResBody>>;
 
 /// What became of the attempt to take a body whole.
 enum Taken<D> {
-    Whole(Option<D>),
+    /// This was all of it.
+    Over(Option<Start<D>>),
     /// There is more to come, after what has come already.
     More(Option<Start<D>>),
 }
@@ -89,39 +92,48 @@ impl<F> Short<F> {
         ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Pending;
-        };
         let plain = this.plain;
-        match plain.current.while_current(|| inner.poll(cx)) {
-            Poll::Ready(Ok(mut response)) => Poll::Ready(Ok(match taken(&mut response, cx) {
-                Taken::Whole(data) => {
-                    this.calling.end();
-                    response.map(|_| LifelineBody::whole(data))
-                }
-                Taken::More(start) => {
-                    let waiting = this.waiting.take().unwrap_or_else(|| plain.waiting());
-                    let answer = plain.dress(waiting.watch_over(response), this.calling);
-                    answer.map(|body| LifelineBody::long(start, body))
-                }
-            })),
-            Poll::Ready(Err(error)) => {
-                this.calling.end();
-                Poll::Ready(Err(error))
+        let polled = plain.current.while_current(|| {
+            let polled = this.inner.as_mut().as_pin_mut().map(|inner| inner.poll(cx));
+            if matches!(polled, Some(Poll::Ready(_))) {
+                this.inner.set(None);
             }
-            Poll::Pending => {
+            polled
+        });
+        let answer = match polled {
+            None => return Poll::Pending,
+            Some(Poll::Ready(answer)) => answer,
+            Some(Poll::Pending) => {
                 let waiting = this.waiting.get_or_insert_with(|| plain.waiting());
                 let expired = waiting.poll_expired(cx);
                 if let Some(started) = waiting.started() {
                     plain.current.count_from(started);
                 }
                 let expired = ready!(expired);
-                this.inner.set(None);
+                plain.current.while_current(|| this.inner.set(None));
                 this.calling.end();
                 let answer = plain.dress(waiting.refuse(expired), this.calling);
-                Poll::Ready(Ok(answer.map(|body| LifelineBody::long(None, body))))
+                return Poll::Ready(Ok(answer.map(|body| LifelineBody::long(None, body))));
             }
-        }
+        };
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(error) => {
+                this.calling.end();
+                return Poll::Ready(Err(error));
+            }
+        };
+        Poll::Ready(Ok(match taken(&mut response, cx) {
+            Taken::Over(start) => {
+                this.calling.end();
+                response.map(|_| LifelineBody::over(start))
+            }
+            Taken::More(start) => {
+                let waiting = this.waiting.take().unwrap_or_else(|| plain.waiting());
+                let answer = plain.dress(waiting.watch_over(response), this.calling);
+                answer.map(|body| LifelineBody::long(start, body))
+            }
+        }))
     }
 }
 
@@ -140,22 +152,24 @@ where
     if body.is_end_stream() {
         // One that has ended, and tells of a size, speaks of a body that is not sent.
         return match size {
-            0 => Taken::Whole(None),
+            0 => Taken::Over(None),
             _ => Taken::More(None),
         };
     }
-    let frame = match Pin::new(&mut *body).poll_frame(cx) {
+    match Pin::new(&mut *body).poll_frame(cx) {
+        Poll::Pending => Taken::More(None),
         Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
             Ok(data) if body.is_end_stream() && data.remaining() as u64 == size => {
-                return Taken::Whole(Some(data));
+                Taken::Over(Some(Start::Whole(data)))
             }
-            Ok(data) => Ok(Frame::data(data)),
-            Err(trailers) => Ok(trailers),
+            Ok(data) => Taken::More(Some(Start::early(Some(Ok(Frame::data(data))), size))),
+            Err(trailers) => Taken::More(Some(Start::early(Some(Ok(trailers)), size))),
         },
-        Poll::Ready(Some(Err(error))) => Err(error.into()),
-        Poll::Ready(None) | Poll::Pending => return Taken::More(None),
-    };
-    Taken::More(Some(Start::early(frame, size)))
+        Poll::Ready(Some(Err(error))) => Taken::Over(Some(Start::early(Some(Err(error.into())), size))),
+        Poll::Ready(None) if size == 0 => Taken::Over(None),
+        // It said that there would be more, and whoever reads it must be able to see that there was not.
+        Poll::Ready(None) => Taken::Over(Some(Start::early(None, size))),
+    }
 }
 
 // === impl Plain ===
@@ -182,8 +196,16 @@ impl Plain {
         B: Body<Error: Into<BoxError>> + Send + 'static,
         ResBody: Body<Data: From<Bytes>, Error: Into<BoxError>> + Send + 'static,
     {
+        if self.current.fixed().is_none() {
+            self.current.count_from(now());
+        }
+        let allowed = self.layers.deadline.limit().unwrap_or_default();
+        let due = self.current.fixed().map(|at| Due {
+            at,
+            since: at.checked_sub(allowed).unwrap_or(at),
+        });
         let beating = self.layers.heartbeat.dress(calling.seat(timed));
         let answer = beating.map(|body| FlatBody::of(ReplyBody::inner(body)));
-        self.layers.guard.guard(answer, self.cut.take())
+        self.layers.guard.guard(answer, self.cut.take(), due)
     }
 }

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::future::Waiting;
 use super::policy::Settings;
 use super::{PhasePolicy, PhaseTimeoutBody, PhaseTimeoutFuture};
-use crate::deadline::Deadline;
+use crate::current::earliest;
 use crate::event::{Reporter, Side};
 use crate::phase::{Endless, PhaseLimits};
 use crate::refusal::Caller;
@@ -52,7 +52,7 @@ impl<S, P> PhaseTimeout<S, P> {
             .get()
             .copied()
             .unwrap_or_else(|| self.policy.limits(&head));
-        let deadline = extensions.get::<Deadline>().and_then(Deadline::instant);
+        let deadline = earliest(extensions);
         let caller = Caller::of(&head);
         Waiting {
             watch: HeadWatch::new(&limits, deadline, self.reporter.clone(), Side::Server),

@@ -21,7 +21,8 @@
 //! The deadline is then found
 //! - by [`PhaseTimeout`](crate::phase_timeout), whose `total` it bounds;
 //! - by handlers: as an argument of type `Deadline` (feature `axum`), as `axum::Extension<Deadline>`, or by
-//!   `parts.extensions.get::<Deadline>()`, which rmcp hands to its tools, spawned tasks included;
+//!   `parts.extensions.get::<Deadline>()`, which rmcp hands to its tools, spawned tasks included (within a
+//!   [`Lifeline`](crate::lifeline#the-short-way) plain requests have it only by the first of these);
 //! - by code that runs in the task that polls the handler, as [`Deadline::current`](crate::Deadline::current).
 //!
 //! [`Deadline::call`](crate::Deadline::call) holds a piece of outgoing work to it.

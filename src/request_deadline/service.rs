@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::DeadlineFuture;
 use super::layer::Stamp;
 use crate::clock::now;
-use crate::current::Current;
+use crate::current::{Current, earliest};
 use crate::deadline::{Deadline, Terms, parse_grpc_timeout, parse_millis};
 use crate::event::{DeadlineHeader, Event};
 
@@ -65,7 +65,7 @@ where
 impl Stamp {
     fn deadline<B>(&self, request: &Request<B>) -> Deadline {
         let now = now();
-        let earlier = request.extensions().get::<Deadline>().and_then(Deadline::instant);
+        let earlier = earliest(request.extensions());
         let mut deadline = earlier.map_or_else(Deadline::unbounded, Deadline::at);
         for allowed in self.limit.into_iter().chain(self.allowed(request.headers())) {
             deadline = deadline.capped_at(now, allowed);

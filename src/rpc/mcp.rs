@@ -78,10 +78,7 @@ mod tests {
     #[test]
     fn what_is_stateless_cannot_be_resumed() {
         let with = |revision: &'static str| {
-            HeaderMap::from_iter([(
-                http::HeaderName::from_static(PROTOCOL_VERSION),
-                http::HeaderValue::from_static(revision),
-            )])
+            HeaderMap::from_iter([(PROTOCOL_VERSION.clone(), http::HeaderValue::from_static(revision))])
         };
         assert!(can_resume(&HeaderMap::new()) && can_resume(&with("2025-11-25")));
         assert!(!can_resume(&with("2026-07-28")));

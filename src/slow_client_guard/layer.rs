@@ -7,7 +7,7 @@ use http_body::Body;
 use tower_layer::Layer;
 
 use super::future::Asked;
-use super::slot::{Terms, Ties};
+use super::slot::{Due, Terms, Ties};
 use super::{SlowClientGuard, SlowClientGuardBody};
 use crate::cut::CutHandle;
 use crate::event::Reporter;
@@ -66,11 +66,12 @@ impl SlowClientGuardLayer {
         self
     }
 
-    /// Watches over the answer to a request that was kept from this layer, as the layer would have.
+    /// Watches over the answer to a plain request that was kept from this layer, as the layer would have.
     pub(crate) fn guard<B>(
         &self,
         response: Response<B>,
         cut: Option<CutHandle>,
+        due: Option<Due>,
     ) -> Response<SlowClientGuardBody<B>>
     where
         B: Body + Send + 'static,
@@ -83,10 +84,12 @@ impl SlowClientGuardLayer {
             watchdog: self.watchdog.clone(),
             ties: Ties {
                 cut,
-                ..Ties::default()
+                due,
+                stall: None,
             },
             is_connect: false,
-            is_endless: false,
+            // Of a GET.
+            is_endless: true,
         };
         asked.guard(response)
     }

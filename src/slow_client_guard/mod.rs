@@ -82,3 +82,4 @@ pub use self::body::SlowClientGuardBody;
 pub use self::future::SlowClientGuardFuture;
 pub use self::layer::SlowClientGuardLayer;
 pub use self::service::SlowClientGuard;
+pub(crate) use self::slot::Due;

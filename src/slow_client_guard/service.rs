@@ -12,8 +12,8 @@ use super::slot::{Due, Terms, Ties};
 use super::{SlowClientGuardBody, SlowClientGuardFuture};
 use crate::client_stall::ClientStall;
 use crate::clock::now;
+use crate::current::earliest;
 use crate::cut::CutHandle;
-use crate::deadline::Deadline;
 use crate::error::BoxError;
 use crate::phase::Endless;
 use crate::request_head::RequestHead;
@@ -56,7 +56,7 @@ impl<S> SlowClientGuard<S> {
             extensions.get_or_insert_with(ClientStall::new).clone()
         });
         let head = RequestHead::of(request);
-        let deadline = head.extensions().get().and_then(Deadline::instant);
+        let deadline = earliest(head.extensions());
         Some(Asked {
             terms,
             watchdog: self.watchdog.clone(),

@@ -25,7 +25,7 @@ pub(super) struct Terms {
 }
 
 /// What else hangs on an exchange.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ties {
     /// When it has to be over, whether or not somebody polls it.
     pub(super) due: Option<Due>,
@@ -37,10 +37,10 @@ pub(super) struct Ties {
 
 /// The deadline of an exchange.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Due {
-    pub(super) at: Instant,
+pub(crate) struct Due {
+    pub(crate) at: Instant,
     /// When the request came.
-    pub(super) since: Instant,
+    pub(crate) since: Instant,
 }
 
 /// A body, and what is known of whoever takes it.

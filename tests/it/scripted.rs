@@ -30,6 +30,7 @@ pub(crate) struct Scripted {
     at: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
     size: SizeHint,
+    has_ended: bool,
     /// Its count tells whether the body still lives.
     _held: Option<Arc<()>>,
 }
@@ -54,6 +55,7 @@ impl Scripted {
             at: Instant::now(),
             sleep: None,
             size: SizeHint::new(),
+            has_ended: false,
             _held: None,
         }
     }
@@ -82,8 +84,12 @@ impl Body for Scripted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        assert!(!self.has_ended, "polled after its end");
         let after = match self.steps.front() {
-            None => return Poll::Ready(None),
+            None => {
+                self.has_ended = true;
+                return Poll::Ready(None);
+            }
             Some(Step::Hang) => return Poll::Pending,
             Some(Step::Data(after, _) | Step::Trailers(after, _) | Step::Error(after) | Step::End(after)) => {
                 *after
@@ -103,8 +109,14 @@ impl Body for Scripted {
         Poll::Ready(match self.steps.pop_front() {
             Some(Step::Data(_, bytes)) => Some(Ok(Frame::data(bytes))),
             Some(Step::Trailers(_, trailers)) => Some(Ok(Frame::trailers(trailers))),
-            Some(Step::Error(_)) => Some(Err(Broken)),
-            _ => None,
+            Some(Step::Error(_)) => {
+                self.has_ended = true;
+                Some(Err(Broken))
+            }
+            _ => {
+                self.has_ended = true;
+                None
+            }
         })
     }
 

@@ -5,6 +5,7 @@ mod built;
 mod config;
 #[cfg(feature = "serve")]
 mod defaults;
+mod edges;
 #[path = "../../../examples/full_stack/app.rs"]
 mod example;
 mod live;
