@@ -341,7 +341,7 @@ impl Lifeline {
         let (farewells, gate) = (self.farewells(), self.gate());
         let (spread, drain) = (self.server.drain_spread(), self.server.drain());
         // Who hears it last needs time for it before the cut.
-        let over = spread.min(drain.saturating_sub(spread) / 2);
+        let over = spread.min(drain.saturating_sub(self.server.all_told_after()) / 2);
         serve(listener, app)
             .with_settings(self.server)
             .with_reporter(self.reporter.clone())

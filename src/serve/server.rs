@@ -358,10 +358,7 @@ where
         let count = connections.len();
         drop(connections);
         let until = at.checked_add(settings.drain);
-        // They are told when they are looked at.
-        let told = settings
-            .drain_spread
-            .saturating_add(self.terms.settings.between_looks());
+        let told = self.terms.settings.all_told_after();
         registry
             .until_empty(at.checked_add(told.min(settings.drain)))
             .await;

@@ -141,6 +141,11 @@ impl ServeSettings {
         &self.0.socket
     }
 
+    /// When the last connection has been told of a drain: they are told when they are looked at.
+    pub(crate) fn all_told_after(&self) -> Duration {
+        self.0.drain_spread.saturating_add(self.between_looks())
+    }
+
     /// How often a connection is looked at: an eighth of the shortest limit, at most half a second, and as often as
     /// its streams.
     pub(super) fn between_looks(&self) -> Duration {
@@ -284,8 +289,8 @@ impl ServeSettingsBuilder {
     /// # Errors
     /// Refuses limits and counts of zero; write buffers of less than 8 KiB over HTTP/1.1, into which no head would
     /// fit, or of more than 4 GiB over HTTP/2; an `h2_ping` without time between pings or for an answer; a
-    /// `max_connections_per_peer` above `max_connections`, which could never be reached; a `drain_spread` that is longer
-    /// than `drain`, since who is told to end last would have no time for it.
+    /// `max_connections_per_peer` above `max_connections`, which could never be reached; a `drain_spread` that
+    /// leaves nothing of `drain`, since who is told to end last would have no time for it.
     pub fn build(self) -> Result<ServeSettings, ConfigError> {
         for (name, time) in self.times() {
             if time.is_zero() {
@@ -342,13 +347,14 @@ impl ServeSettingsBuilder {
                 )));
             }
         }
-        if self.drain_spread > self.drain {
+        let settings = ServeSettings(self);
+        let (spread, drain, told) = (self.drain_spread, self.drain, settings.all_told_after());
+        if !spread.is_zero() && told >= drain && drain < Duration::MAX {
             return Err(ConfigError::new(format!(
-                "a `drain_spread` of {:?} is longer than `drain` ({:?}): whoever is told last would be cut at once",
-                self.drain_spread, self.drain
+                "a `drain_spread` of {spread:?} is too long for a `drain` of {drain:?}: the last connection is told                  after {told:?}, and would be cut at once; lower the first or raise the second"
             )));
         }
-        Ok(ServeSettings(self))
+        Ok(settings)
     }
 
     fn times(&self) -> [(&'static str, Duration); 5] {

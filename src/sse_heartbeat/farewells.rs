@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
@@ -34,7 +34,8 @@ pub struct Farewells(Arc<Gathering>);
 
 #[derive(Default)]
 struct Gathering {
-    is_said: AtomicBool,
+    /// How often goodbye was said.
+    said: AtomicU64,
     /// How many guests there were, by which each has a number.
     came: AtomicU64,
     guests: Mutex<Guests>,
@@ -59,6 +60,10 @@ struct Saying {
 pub(super) struct Guest {
     farewells: Farewells,
     number: u64,
+    /// How often goodbye had been said when this was noted, and this one's moment since then, if it is ever to come.
+    heard: (u64, Option<Instant>),
+    /// How often it had been said when this one sat down.
+    seated_at: u64,
     /// Where it waits, and with which waker.
     place: Option<(usize, Waker)>,
     /// For its own moment, once goodbye was said.
@@ -85,7 +90,7 @@ impl Farewells {
         let since = now();
         let mut guests = self.guests();
         guests.saying = Some(Saying { since, over });
-        self.0.is_said.store(true, Ordering::SeqCst);
+        self.0.said.fetch_add(1, Ordering::SeqCst);
         let wakers: Vec<Waker> = guests.wakers.iter_mut().filter_map(Option::take).collect();
         drop(guests);
         wakers.into_iter().for_each(Waker::wake);
@@ -94,13 +99,15 @@ impl Farewells {
     /// Whether it has been said.
     #[must_use]
     pub fn is_said(&self) -> bool {
-        self.0.is_said.load(Ordering::SeqCst)
+        self.0.said.load(Ordering::SeqCst) > 0
     }
 
     pub(super) fn guest(&self) -> Guest {
         Guest {
             farewells: self.clone(),
             number: self.0.came.fetch_add(1, Ordering::Relaxed),
+            heard: (0, None),
+            seated_at: 0,
             place: None,
             timer: Timer::new(),
         }
@@ -122,39 +129,42 @@ impl fmt::Debug for Farewells {
 // === impl Guests ===
 
 impl Guests {
-    /// The moment at which a guest hears it. `None`: it was not said.
+    /// The moment at which a guest hears it. `None`: it was not said, or over so long a time that it never comes.
     fn moment(&self, number: u64) -> Option<Instant> {
         let Saying { since, over } = self.saying?;
-        Some(since.checked_add(spread(over, number)).unwrap_or(since))
+        since.checked_add(spread(over, number))
     }
 }
 
 // === impl Guest ===
 
 impl Guest {
-    /// Whether it has been said to this one.
-    pub(super) fn is_said(&self) -> bool {
-        let moment = || self.farewells.guests().moment(self.number);
-        self.farewells.is_said() && moment().is_some_and(|moment| moment <= now())
+    /// Whether it has been said to this one. Between the saying and its own moment this looks at the time.
+    pub(super) fn is_said(&mut self) -> bool {
+        let said = self.farewells.0.said.load(Ordering::SeqCst);
+        if said != self.heard.0 {
+            self.heard = (said, self.farewells.guests().moment(self.number));
+        }
+        self.heard.1.is_some_and(|moment| moment <= now())
     }
 
     /// Ready once goodbye has been said to this one; until then the task will be woken for it.
     pub(super) fn poll_said(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let is_seated = |(_, waker): &(usize, Waker)| waker.will_wake(cx.waker());
-        if !self.farewells.is_said() && self.place.as_ref().is_some_and(is_seated) {
-            return Poll::Pending;
+        let said = self.farewells.0.said.load(Ordering::SeqCst);
+        if said != self.seated_at || !self.place.as_ref().is_some_and(is_seated) {
+            let farewells = self.farewells.clone();
+            let mut guests = farewells.guests();
+            // It may have been said meanwhile; and it may be said again, and sooner.
+            let said = self.farewells.0.said.load(Ordering::SeqCst);
+            (self.heard, self.seated_at) = ((said, guests.moment(self.number)), said);
+            if self.heard.1.is_none_or(|moment| now() < moment) {
+                self.sit(&mut guests, cx);
+            }
         }
-        let farewells = self.farewells.clone();
-        let mut guests = farewells.guests();
-        let Some(moment) = guests.moment(self.number) else {
-            self.sit(&mut guests, cx);
+        let Some(moment) = self.heard.1 else {
             return Poll::Pending;
         };
-        if now() < moment {
-            // It may be said again, and sooner.
-            self.sit(&mut guests, cx);
-        }
-        drop(guests);
         while now() < moment {
             ready!(self.timer.poll_until(moment, cx));
         }
@@ -218,6 +228,24 @@ mod tests {
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_for_ever_is_never_heard_and_may_be_said_again() {
+        let farewells = Farewells::default();
+        // The first of all hears it first, over however long a time.
+        drop(farewells.guest());
+        let mut guests: Vec<_> = (0..40).map(|_| farewells.guest()).collect();
+        farewells.say_goodbye_over(Duration::MAX);
+        assert!(farewells.is_said());
+        let mut cx = Context::from_waker(Waker::noop());
+        for guest in &mut guests {
+            assert!(!guest.is_said() && guest.poll_said(&mut cx).is_pending());
+        }
+        farewells.say_goodbye();
+        for guest in &mut guests {
+            assert!(guest.is_said() && guest.poll_said(&mut cx).is_ready());
         }
     }
 

@@ -73,7 +73,7 @@ impl Parting {
         frame: &mut Frame<D>,
         spoken: &mut Spoken,
     ) -> Option<bool> {
-        self.is_leaving = self.guest.as_ref().is_some_and(Guest::is_said);
+        self.is_leaving = self.guest.as_mut().is_some_and(Guest::is_said);
         beat.reads(frame, &mut Both(&mut self.answer, spoken))
     }
 
