@@ -164,7 +164,7 @@
 //!
 //! # Cost
 //! On the long way, what its layers cost, and two boxes, for the future and the body of the stack. On the short way a
-//! quarter of what tower's and tower-http's layers for less would cost: nothing is allocated, asked of the clock or
+//! third of what tower's and tower-http's layers for less would cost: nothing is allocated, asked of the clock or
 //! registered for a request that is answered at once, and one timer for one that has to wait.
 //!
 //! Hand `axum::serve` a router by `into_make_service()`: given the router itself, it copies all routes and the layers of
